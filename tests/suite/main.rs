@@ -1,0 +1,3 @@
+//! Whole-program tests: one binary, one module per subject.
+
+mod reference_cases;

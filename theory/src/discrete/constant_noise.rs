@@ -1,0 +1,231 @@
+//! The exact law of the recursion (2) with noise of any constant covariance, all eigendirections together (errata section
+//! 5, item 7; identities I1 and I2). In the eigenbasis of H, with S the noise covariance per step and u_i = eta h_i:
+//!
+//! ```text
+//! Cov(theta)_ij = S_ij eta (1-b^2) / { (1-b)^2 (h_i w_j + h_j w_i)/2 + eta b (h_i - h_j)^2 },   w_i = 2(1+b) - u_i
+//! E[v v^T]_ij   = (h_i + h_j) / (eta (1+b)) Cov(theta)_ij
+//! E[theta v^T]_ij = (h_i - b h_j) / (1 - b^2) Cov(theta)_ij
+//! ```
+
+use nalgebra::DMatrix;
+
+use super::map::ModeMap;
+use super::mode::ModeLaw;
+use crate::error::{Result, TheoryError};
+use crate::linear_algebra::{require_positive_semi_definite, require_shape};
+use crate::quadratic::Quadratic;
+use crate::time::Steps;
+
+/// Cov(theta)_ij / S_ij for two directions: the response of the stationary covariance to the noise covariance.
+///
+/// ```
+/// use langevin_theory::discrete::{ModeMap, stationary_kernel};
+/// let map = ModeMap::new(0.1, 0.0, 1.0);
+/// // plain SGD: eta^2 / (1 - (1 - eta h)^2)
+/// assert!((stationary_kernel(&map, &map) - 0.01 / (1.0 - 0.81)).abs() < 1e-15);
+/// ```
+pub fn stationary_kernel(first: &ModeMap, second: &ModeMap) -> f64 {
+    let (eta, b) = (first.learning_rate(), first.momentum());
+    let (h, k) = (first.curvature(), second.curvature());
+    let damping = 0.5 * (1.0 - b).powi(2) * (h * second.edge_distance() + k * first.edge_distance());
+    eta * (1.0 - b) * (1.0 + b) / (damping + eta * b * (h - k).powi(2))
+}
+
+/// Stationary law of SGD with constant noise covariance on a quadratic.
+///
+/// ```
+/// use langevin_theory::discrete::ConstantNoiseLaw;
+/// use langevin_theory::Quadratic;
+/// use nalgebra::dmatrix;
+/// let loss = Quadratic::new(dmatrix![2.0, 0.0; 0.0, 1.0], dmatrix![0.0; 0.0]).unwrap();
+/// let noise = dmatrix![1.0, 0.5; 0.5, 1.0];
+/// let law = ConstantNoiseLaw::new(&loss, 0.1, 0.5, 0.0, &noise).unwrap();
+/// let covariance = law.stationary_covariance().unwrap(); // (theta, v): 4 x 4
+/// assert!((law.speed().unwrap() - 0.01 * (covariance[(2, 2)] + covariance[(3, 3)])).abs() < 1e-15);
+/// ```
+#[derive(Clone, Debug)]
+pub struct ConstantNoiseLaw {
+    quadratic: Quadratic,
+    maps: Vec<ModeMap>,
+    /// Noise covariance per step in the eigenbasis.
+    noise: DMatrix<f64>,
+}
+
+impl ConstantNoiseLaw {
+    /// The law for a learning rate, momentum, weight decay and noise covariance *per step* (d x d, original coordinates).
+    ///
+    /// # Errors
+    /// [`TheoryError::Shape`], [`TheoryError::NotFinite`], [`TheoryError::NotPositiveSemiDefinite`].
+    pub fn new(
+        quadratic: &Quadratic,
+        learning_rate: f64,
+        momentum: f64,
+        weight_decay: f64,
+        noise_covariance: &DMatrix<f64>,
+    ) -> Result<Self> {
+        let size = quadratic.dimension();
+        require_shape("noise_covariance", noise_covariance, size, size)?;
+        require_positive_semi_definite("noise_covariance", noise_covariance)?;
+        let maps = quadratic
+            .curvatures(weight_decay)
+            .iter()
+            .map(|&curvature| ModeMap::new(learning_rate, momentum, curvature))
+            .collect();
+        Ok(Self { quadratic: quadratic.clone(), maps, noise: quadratic.to_eigenbasis(noise_covariance) })
+    }
+
+    /// The map of each eigendirection, by descending curvature.
+    pub fn maps(&self) -> &[ModeMap] {
+        &self.maps
+    }
+
+    /// The law of one eigendirection by itself.
+    ///
+    /// # Errors
+    /// [`TheoryError::InvalidValue`] for a direction whose noise is negative by more than rounding.
+    pub fn mode(&self, index: usize) -> Result<ModeLaw> {
+        ModeLaw::new(self.maps[index], self.noise[(index, index)].max(0.0))
+    }
+
+    fn modes(&self) -> impl Iterator<Item = Result<ModeLaw>> + '_ {
+        (0..self.maps.len()).map(|index| self.mode(index))
+    }
+
+    fn require_stable(&self) -> Result<()> {
+        for law in self.modes() {
+            law?.position_variance()?;
+        }
+        Ok(())
+    }
+
+    /// Largest modulus of the eigenvalues of the 2d x 2d map of the mean.
+    pub fn spectral_radius(&self) -> f64 {
+        self.maps.iter().map(ModeMap::spectral_radius).fold(0.0, f64::max)
+    }
+
+    /// Stationary covariance of (theta, v) in the eigenbasis, 2d x 2d.
+    ///
+    /// # Errors
+    /// [`TheoryError::Unstable`]; [`TheoryError::Singular`] for a direction without curvature.
+    pub fn stationary_covariance_in_eigenbasis(&self) -> Result<DMatrix<f64>> {
+        self.require_stable()?;
+        let size = self.maps.len();
+        let position =
+            DMatrix::from_fn(size, size, |i, j| self.noise[(i, j)] * stationary_kernel(&self.maps[i], &self.maps[j]));
+        Ok(phase_space_covariance(&self.maps, &position))
+    }
+
+    /// Stationary covariance of (theta, v) in the original coordinates, 2d x 2d.
+    ///
+    /// # Errors
+    /// As [`ConstantNoiseLaw::stationary_covariance_in_eigenbasis`].
+    pub fn stationary_covariance(&self) -> Result<DMatrix<f64>> {
+        Ok(rotate_blocks(&self.quadratic, &self.stationary_covariance_in_eigenbasis()?))
+    }
+
+    /// E[z_{k+n} z_k^T] = M^n Cov, z = (theta, v), in the eigenbasis, 2d x 2d.
+    ///
+    /// # Errors
+    /// As [`ConstantNoiseLaw::stationary_covariance_in_eigenbasis`].
+    pub fn lag_covariance_in_eigenbasis(&self, lag: Steps) -> Result<DMatrix<f64>> {
+        Ok(apply_power(&self.maps, lag, &self.stationary_covariance_in_eigenbasis()?))
+    }
+
+    /// E[z_{k+n} z_k^T], z = (theta, v), in the original coordinates, 2d x 2d; the row belongs to the later time.
+    ///
+    /// # Errors
+    /// As [`ConstantNoiseLaw::stationary_covariance_in_eigenbasis`].
+    pub fn lag_covariance(&self, lag: Steps) -> Result<DMatrix<f64>> {
+        Ok(rotate_blocks(&self.quadratic, &self.lag_covariance_in_eigenbasis(lag)?))
+    }
+
+    /// E|theta_k - theta_{k-1}|^2.
+    ///
+    /// # Errors
+    /// [`TheoryError::Unstable`].
+    pub fn speed(&self) -> Result<f64> {
+        self.modes().map(|law| law?.speed()).sum()
+    }
+
+    /// E|theta_t - theta_0|^2 from a stationary start.
+    ///
+    /// # Errors
+    /// [`TheoryError::Unstable`].
+    pub fn displacement(&self, steps: Steps) -> Result<f64> {
+        self.modes().map(|law| law?.displacement(steps)).sum()
+    }
+
+    /// E[tr (H + lambda) (theta - mu)(theta - mu)^T] / 2.
+    ///
+    /// # Errors
+    /// [`TheoryError::Unstable`], [`TheoryError::Singular`].
+    pub fn potential_energy(&self) -> Result<f64> {
+        self.modes().map(|law| law?.potential_energy()).sum()
+    }
+
+    /// E[m |v|^2] / 2 with m = eta (1 + beta) / 2.
+    ///
+    /// # Errors
+    /// [`TheoryError::Unstable`].
+    pub fn kinetic_energy(&self) -> Result<f64> {
+        self.modes().map(|law| law?.kinetic_energy()).sum()
+    }
+}
+
+/// The 2d x 2d covariance of (theta, v) that belongs to a position covariance in the eigenbasis (identities I1, I2; they
+/// hold for any noise whose mean given the past is zero).
+pub(crate) fn phase_space_covariance(maps: &[ModeMap], position: &DMatrix<f64>) -> DMatrix<f64> {
+    let size = maps.len();
+    let mut full = DMatrix::zeros(2 * size, 2 * size);
+    for i in 0..size {
+        for j in 0..size {
+            let (eta, b) = (maps[i].learning_rate(), maps[i].momentum());
+            let (h, k) = (maps[i].curvature(), maps[j].curvature());
+            let p = position[(i, j)];
+            // (h - b k) / (1 - b^2), without the cancellation of h = k, b -> 1
+            let cross = 0.5 * p * ((h + k) / (1.0 + b) + (h - k) / (1.0 - b));
+            full[(i, j)] = p;
+            full[(size + i, size + j)] = p * (h + k) / (eta * (1.0 + b));
+            full[(i, size + j)] = cross;
+            full[(size + j, i)] = cross;
+        }
+    }
+    full
+}
+
+/// M^n applied from the left to a 2d x 2d matrix in the eigenbasis.
+pub(crate) fn apply_power(maps: &[ModeMap], steps: Steps, matrix: &DMatrix<f64>) -> DMatrix<f64> {
+    let size = maps.len();
+    let mut result = DMatrix::zeros(2 * size, matrix.ncols());
+    for (i, map) in maps.iter().enumerate() {
+        let power = map.matrix_power(steps.0);
+        for column in 0..matrix.ncols() {
+            let (x, v) = (matrix[(i, column)], matrix[(size + i, column)]);
+            result[(i, column)] = power[0][0] * x + power[0][1] * v;
+            result[(size + i, column)] = power[1][0] * x + power[1][1] * v;
+        }
+    }
+    result
+}
+
+/// A 2d x 2d phase-space matrix from the eigenbasis to the original coordinates, block by block.
+pub(crate) fn rotate_blocks(quadratic: &Quadratic, matrix: &DMatrix<f64>) -> DMatrix<f64> {
+    let size = quadratic.dimension();
+    let mut rotated = DMatrix::zeros(2 * size, 2 * size);
+    for (row, column) in [(0, 0), (0, size), (size, 0), (size, size)] {
+        let block = matrix.view((row, column), (size, size)).into_owned();
+        rotated.view_mut((row, column), (size, size)).copy_from(&quadratic.from_eigenbasis(&block));
+    }
+    rotated
+}
+
+/// Refuses a direction that the recursion does not contract.
+pub(crate) fn require_contraction(maps: &[ModeMap]) -> Result<()> {
+    match maps.iter().find(|map| !map.is_stable()) {
+        None => Ok(()),
+        Some(map) => Err(TheoryError::Unstable {
+            rate_times_curvature: map.rate_times_curvature(),
+            limit: 2.0 * (1.0 + map.momentum()),
+        }),
+    }
+}

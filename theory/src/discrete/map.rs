@@ -1,0 +1,353 @@
+//! The deterministic part of one eigendirection: the map `M = [[1-u, eta b], [-h, b]]` with `u = eta h`, its regime and
+//! its powers (errata section 5, items 1 and 2).
+//!
+//! ```text
+//! M^n = [[A_n, eta b U_n], [-h U_n, B_n]],   A_n = U_{n+1} - b U_n = 1 - u W_n,   B_n = b (U_n - U_{n-1})
+//! U_0 = 0, U_1 = 1, U_{n+1} = T U_n - b U_{n-1},   T = 1 + b - u,   W_n = U_1 + ... + U_n
+//! ```
+//!
+//! `U_n` comes from logarithms of the roots, so its relative error does not grow with n; `W_n` from
+//! `W_{2n} = W_n (2 - u W_n) + b U_n^2`, which has no cancellation when `u n` is tiny (and from `(1 - A_n) / u` where
+//! T < 0).
+
+use crate::extended_precision::Extended;
+
+/// Character of the two roots of the map (erratum E31).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Regime {
+    /// Two distinct positive roots: eta h < (1 - sqrt(beta))^2.
+    Overdamped,
+    /// A double root.
+    Critical,
+    /// A complex pair: (1 - sqrt(beta))^2 < eta h < (1 + sqrt(beta))^2.
+    Underdamped,
+    /// Two distinct negative roots: the mean flips its sign every step.
+    Alternating,
+    /// eta h is not inside (0, 2 (1 + beta)).
+    Unstable,
+}
+
+impl Regime {
+    /// The name used in files and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Overdamped => "overdamped",
+            Self::Critical => "critical",
+            Self::Underdamped => "underdamped",
+            Self::Alternating => "alternating",
+            Self::Unstable => "unstable",
+        }
+    }
+}
+
+/// Powers of the map of one eigendirection.
+///
+/// ```
+/// use langevin_theory::discrete::{ModeMap, Regime};
+/// let map = ModeMap::new(0.1, 0.9, 1.0);
+/// assert_eq!(map.regime(), Regime::Underdamped);
+/// assert!((map.impulse(2) - 1.8).abs() < 1e-14); // U_2 = T = 1 + 0.9 - 0.1
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct ModeMap {
+    learning_rate: f64,
+    momentum: f64,
+    curvature: f64,
+    /// u = eta h.
+    rate_times_curvature: f64,
+    /// 2 (1 + b) - u, to full relative precision.
+    edge_distance: f64,
+    /// T^2 - 4 b, to full relative precision.
+    discriminant: f64,
+    trace: f64,
+    regime: Regime,
+}
+
+/// `(M^n)` split into its three functions of n.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MapPower {
+    /// A_n, upper left.
+    pub(crate) position: f64,
+    /// U_n.
+    pub(crate) impulse: f64,
+    /// B_n, lower right.
+    pub(crate) velocity: f64,
+}
+
+impl ModeMap {
+    /// The map for a learning rate, a momentum in [0, 1) and a curvature h = rho + lambda (any finite number).
+    pub fn new(learning_rate: f64, momentum: f64, curvature: f64) -> Self {
+        let rate_times_curvature = Extended::product(learning_rate, curvature);
+        let one_plus_b = Extended::sum(1.0, momentum);
+        let twice_root = Extended::square_root(momentum).scaled(2.0);
+        let edge_distance = one_plus_b.scaled(2.0).minus(rate_times_curvature).value();
+        // (1 -+ sqrt b)^2 - u; their product is T^2 - 4b
+        let lower = one_plus_b.minus(twice_root).minus(rate_times_curvature).value();
+        let upper = one_plus_b.plus(twice_root).minus(rate_times_curvature).value();
+        let u = rate_times_curvature.value();
+        let rounding = 4.0 * f64::EPSILON * f64::max(u.abs(), f64::EPSILON);
+        let regime = if !(u > 0.0 && edge_distance > 0.0) {
+            Regime::Unstable
+        } else if lower.abs() <= rounding || upper.abs() <= rounding {
+            Regime::Critical
+        } else if lower > 0.0 {
+            Regime::Overdamped
+        } else if upper > 0.0 {
+            Regime::Underdamped
+        } else {
+            Regime::Alternating
+        };
+        Self {
+            learning_rate,
+            momentum,
+            curvature,
+            rate_times_curvature: u,
+            edge_distance,
+            discriminant: lower * upper,
+            trace: one_plus_b.minus(rate_times_curvature).value(),
+            regime,
+        }
+    }
+
+    /// eta.
+    pub fn learning_rate(&self) -> f64 {
+        self.learning_rate
+    }
+
+    /// beta.
+    pub fn momentum(&self) -> f64 {
+        self.momentum
+    }
+
+    /// h = rho + lambda.
+    pub fn curvature(&self) -> f64 {
+        self.curvature
+    }
+
+    /// u = eta h.
+    pub fn rate_times_curvature(&self) -> f64 {
+        self.rate_times_curvature
+    }
+
+    /// Distance of eta h to the stability edge, 2 (1 + beta) - eta h, to full relative precision.
+    pub fn edge_distance(&self) -> f64 {
+        self.edge_distance
+    }
+
+    /// Character of the roots.
+    pub fn regime(&self) -> Regime {
+        self.regime
+    }
+
+    /// Whether the mean converges: 0 < eta h < 2 (1 + beta).
+    pub fn is_stable(&self) -> bool {
+        self.regime != Regime::Unstable
+    }
+
+    /// The two eigenvalues of M as `[real, imaginary]`; the larger real part (or positive imaginary part) first.
+    pub fn roots(&self) -> [[f64; 2]; 2] {
+        if self.discriminant < 0.0 {
+            let imaginary = 0.5 * (-self.discriminant).sqrt();
+            [[0.5 * self.trace, imaginary], [0.5 * self.trace, -imaginary]]
+        } else {
+            let large = 0.5 * (self.trace.abs() + self.discriminant.sqrt());
+            let small = if large > 0.0 { self.momentum / large } else { 0.0 };
+            if self.trace >= 0.0 { [[large, 0.0], [small, 0.0]] } else { [[-small, 0.0], [-large, 0.0]] }
+        }
+    }
+
+    /// Largest modulus of the roots.
+    pub fn spectral_radius(&self) -> f64 {
+        if self.discriminant < 0.0 { self.momentum.sqrt() } else { self.log_radius().exp() }
+    }
+
+    /// Distance of the dominant root to +-1 along the real axis enters through this: u when T >= 0, 2(1+b) - u else.
+    fn effective_rate(&self) -> f64 {
+        if self.trace >= 0.0 { self.rate_times_curvature } else { self.edge_distance }
+    }
+
+    /// log of the larger modulus; real roots only.
+    fn log_radius(&self) -> f64 {
+        let rate = self.effective_rate();
+        let root = self.discriminant.max(0.0).sqrt();
+        let deficit = 2.0 * rate / (1.0 - self.momentum + rate + root);
+        if deficit.abs() < 0.5 { (-deficit).ln_1p() } else { (0.5 * (self.trace.abs() + root)).ln() }
+    }
+
+    /// psi with sinh(psi) = sqrt(T^2 - 4b) / (2 sqrt b): half the log of the ratio of the (real) roots.
+    fn half_log_ratio(&self) -> f64 {
+        let separation = self.discriminant.max(0.0).sqrt();
+        if separation > 0.0 { (separation / (2.0 * self.momentum.sqrt())).asinh() } else { 0.0 }
+    }
+
+    /// (-1)^(n-1) where T < 0, else 1.
+    fn sign(&self, n: u64) -> f64 {
+        if self.trace >= 0.0 || n % 2 == 1 { 1.0 } else { -1.0 }
+    }
+
+    /// U_n: the position, in units of eta, n steps after a unit kick of the velocity.
+    pub fn impulse(&self, n: u64) -> f64 {
+        if n < 2 {
+            return n as f64;
+        }
+        let count = n as f64;
+        let magnitude = if self.discriminant < 0.0 {
+            let phase = (-self.discriminant).sqrt().atan2(self.trace.abs());
+            let log_modulus = 0.5 * self.momentum.ln();
+            let ratio = if phase < f64::MIN_POSITIVE { count } else { (count * phase).sin() / phase.sin() };
+            ((count - 1.0) * log_modulus).exp() * ratio
+        } else {
+            ((count - 1.0) * self.log_radius()).exp() * geometric_ratio(count, 2.0 * self.half_log_ratio())
+        };
+        self.sign(n) * magnitude
+    }
+
+    /// U_n - U_{n-1} for n >= 1: the velocity n steps after a unit kick.
+    pub(crate) fn impulse_difference(&self, n: u64) -> f64 {
+        let separation = self.discriminant.max(0.0).sqrt();
+        let rate = self.rate_times_curvature;
+        let half = 0.5 * (1.0 - self.momentum + rate + separation);
+        // the spectral form has an error of half / separation roundings, the difference one of about n
+        if n >= 2 && self.trace > 0.0 && n as f64 * separation > half {
+            // the slow root contributes its small deficit, not a difference of nearly equal numbers
+            let (slow_deficit, fast_deficit) = (rate / half, half);
+            let log_slow = self.log_radius();
+            let power = (n - 1) as f64;
+            let slow = (power * log_slow).exp();
+            let fast = (power * (log_slow - 2.0 * self.half_log_ratio())).exp();
+            return (fast_deficit * fast - slow_deficit * slow) / separation;
+        }
+        self.impulse(n) - self.impulse(n.saturating_sub(1))
+    }
+
+    /// W_n = U_1 + ... + U_n.
+    pub fn impulse_sum(&self, n: u64) -> f64 {
+        if self.trace < 0.0 {
+            return self.oscillating_sum(n);
+        }
+        let mut walk = Walk::start(self);
+        for bit in bits(n) {
+            walk.double();
+            if bit {
+                walk.advance();
+            }
+        }
+        walk.sum
+    }
+
+    /// W_n where the roots have negative real parts: u is of order one, so 1 - A_n does not cancel, while doubling would
+    /// amplify rounding errors (A_n is far above 1 in between).
+    fn oscillating_sum(&self, n: u64) -> f64 {
+        (1.0 - (self.impulse(n + 1) - self.momentum * self.impulse(n))) / self.rate_times_curvature
+    }
+
+    /// The three functions of n that make up M^n, given W_n.
+    fn power_with_sum(&self, n: u64, sum: f64) -> MapPower {
+        let impulse = self.impulse(n);
+        let by_sum = self.rate_times_curvature * sum;
+        let position = if by_sum.abs() < 0.5 { 1.0 - by_sum } else { self.impulse(n + 1) - self.momentum * impulse };
+        let velocity = if n == 0 { 1.0 } else { self.momentum * self.impulse_difference(n) };
+        MapPower { position, impulse, velocity }
+    }
+
+    /// M^n.
+    pub(crate) fn power(&self, n: u64) -> MapPower {
+        self.power_with_sum(n, self.impulse_sum(n))
+    }
+
+    /// M^n as a row-major 2 x 2 matrix acting on (position, velocity).
+    ///
+    /// ```
+    /// use langevin_theory::discrete::ModeMap;
+    /// let [[a, b], [c, d]] = ModeMap::new(0.5, 0.5, 1.0).matrix_power(1);
+    /// assert!((a - 0.5).abs() < 1e-15 && (b, c, d) == (0.25, -1.0, 0.5));
+    /// ```
+    pub fn matrix_power(&self, n: u64) -> [[f64; 2]; 2] {
+        let power = self.power(n);
+        [
+            [power.position, self.learning_rate * self.momentum * power.impulse],
+            [-self.curvature * power.impulse, power.velocity],
+        ]
+    }
+
+    /// The map whose roots have the opposite sign: u and 2 (1 + b) - u change places.
+    fn mirrored(&self) -> Self {
+        Self {
+            rate_times_curvature: self.edge_distance,
+            edge_distance: self.rate_times_curvature,
+            trace: -self.trace,
+            ..*self
+        }
+    }
+
+    /// Sums over j = 1..=n of U_j^2, U_j d_j and d_j^2 with d_j = U_j - U_{j-1}: the covariance of
+    /// (position / eta, velocity) after n steps of unit noise from a fixed start (errata section 5, item 6).
+    pub(crate) fn noise_sums(&self, n: u64) -> [f64; 3] {
+        if self.trace < 0.0 {
+            // U_n = (-1)^(n-1) U'_n of the map with trace -T, where doubling does not amplify rounding errors
+            let [xx, xv, vv] = self.mirrored().noise_sums(n);
+            return [xx, 2.0 * xx - xv, vv + 4.0 * (xx - xv)];
+        }
+        let mut walk = Walk::start(self);
+        let mut sums = [0.0; 3];
+        for bit in bits(n) {
+            let power = self.power_with_sum(walk.steps, walk.sum);
+            let (a, c) = (power.position, self.momentum * power.impulse);
+            let (l, m) = (-self.rate_times_curvature * power.impulse, power.velocity);
+            let [xx, xv, vv] = sums;
+            sums = [
+                xx + (a * a * xx + 2.0 * a * c * xv + c * c * vv),
+                xv + (a * l * xx + (a * m + c * l) * xv + c * m * vv),
+                vv + (l * l * xx + 2.0 * l * m * xv + m * m * vv),
+            ];
+            walk.double();
+            if bit {
+                walk.advance();
+                let (x, v) = (self.impulse(walk.steps), self.impulse_difference(walk.steps));
+                sums = [sums[0] + x * x, sums[1] + x * v, sums[2] + v * v];
+            }
+        }
+        sums
+    }
+}
+
+/// W_n along the binary digits of n.
+struct Walk<'a> {
+    map: &'a ModeMap,
+    steps: u64,
+    sum: f64,
+}
+
+impl<'a> Walk<'a> {
+    fn start(map: &'a ModeMap) -> Self {
+        Self { map, steps: 0, sum: 0.0 }
+    }
+
+    /// n -> 2n.
+    fn double(&mut self) {
+        if self.map.trace < 0.0 {
+            self.steps *= 2;
+            self.sum = self.map.oscillating_sum(self.steps);
+            return;
+        }
+        let impulse = self.map.impulse(self.steps);
+        self.sum = self.sum * (2.0 - self.map.rate_times_curvature * self.sum) + self.map.momentum * impulse * impulse;
+        self.steps *= 2;
+    }
+
+    /// n -> n + 1.
+    fn advance(&mut self) {
+        self.steps += 1;
+        self.sum += self.map.impulse(self.steps);
+    }
+}
+
+/// Binary digits, most significant first.
+fn bits(n: u64) -> impl Iterator<Item = bool> {
+    (0..u64::BITS - n.leading_zeros()).rev().map(move |place| n >> place & 1 == 1)
+}
+
+/// (1 - e^{-n x}) / (1 - e^{-x}) for x >= 0, with its limit n at x = 0.
+fn geometric_ratio(n: f64, x: f64) -> f64 {
+    if x < f64::MIN_POSITIVE { n } else { (-n * x).exp_m1() / (-x).exp_m1() }
+}

@@ -1,0 +1,134 @@
+//! What can be wrong with a problem, and why a quantity may not exist.
+
+use thiserror::Error;
+
+/// Result of a theory function.
+pub type Result<T> = std::result::Result<T, TheoryError>;
+
+/// An invalid input, or a quantity that the problem does not have.
+///
+/// [`TheoryError::undefined_reason`] tells the two apart: an undefined quantity has a reason with a name, an invalid
+/// input has not.
+#[derive(Clone, Debug, PartialEq, Error)]
+pub enum TheoryError {
+    /// A number outside its admissible interval.
+    #[error("{name} is {value}; it must be {admissible}")]
+    InvalidValue {
+        /// Name of the input.
+        name: &'static str,
+        /// What was found.
+        value: f64,
+        /// What is admissible.
+        admissible: &'static str,
+    },
+    /// An array of the wrong shape.
+    #[error("{name} has shape {found}; it must be {expected}")]
+    Shape {
+        /// Name of the input.
+        name: &'static str,
+        /// What was found.
+        found: String,
+        /// What is expected.
+        expected: String,
+    },
+    /// An array that contains NaN or an infinity.
+    #[error("{name} contains {value} at row {row}, column {column} (counted from 0); every entry must be finite")]
+    NotFinite {
+        /// Name of the input.
+        name: &'static str,
+        /// The entry.
+        value: f64,
+        /// Row of the first such entry.
+        row: usize,
+        /// Column of the first such entry.
+        column: usize,
+    },
+    /// A matrix that must be symmetric positive semi-definite and is not.
+    #[error("{name} must be symmetric positive semi-definite: {detail}")]
+    NotPositiveSemiDefinite {
+        /// Name of the input.
+        name: &'static str,
+        /// Which property failed, with the figure.
+        detail: String,
+    },
+    /// The batch cannot be drawn.
+    #[error("batch_size is {batch_size} but there are {samples} samples; {sampling} needs {admissible}")]
+    BatchSize {
+        /// S.
+        batch_size: usize,
+        /// N.
+        samples: usize,
+        /// The sampling scheme.
+        sampling: &'static str,
+        /// What is admissible.
+        admissible: &'static str,
+    },
+    /// The mean of the process does not converge.
+    #[error("unstable: eta * h = {rate_times_curvature} is not inside (0, {limit})")]
+    Unstable {
+        /// eta h of the offending mode.
+        rate_times_curvature: f64,
+        /// 2 (1 + beta).
+        limit: f64,
+    },
+    /// The mean converges but the second moments do not.
+    #[error("mean-square unstable: curvature noise amplifies second moments (gain {gain} >= 1)")]
+    MeanSquareUnstable {
+        /// Spectral radius of the noise feedback; stable below 1.
+        gain: f64,
+    },
+    /// A matrix has no inverse, or a direction has no restoring force.
+    #[error("singular: {what}")]
+    Singular {
+        /// What is singular.
+        what: &'static str,
+    },
+    /// A finite quantity too large for double precision.
+    #[error("overflow: {what} exceeds the range of double precision")]
+    Overflow {
+        /// The quantity.
+        what: &'static str,
+    },
+    /// The quantity is infinite.
+    #[error("infinite: {what}")]
+    Infinite {
+        /// The quantity.
+        what: &'static str,
+    },
+    /// No exact formula is implemented for this case.
+    #[error("no exact law: {what}")]
+    NoExactLaw {
+        /// The case.
+        what: &'static str,
+    },
+    /// An iteration did not converge within its cap.
+    #[error("{what} did not converge within {iterations} iterations")]
+    NotConverged {
+        /// The computation.
+        what: &'static str,
+        /// The cap.
+        iterations: usize,
+    },
+}
+
+impl TheoryError {
+    /// The name of the reason when the quantity does not exist; `None` when the input itself is at fault.
+    ///
+    /// ```
+    /// use langevin_theory::TheoryError;
+    /// let error = TheoryError::Unstable { rate_times_curvature: 4.0, limit: 3.8 };
+    /// assert_eq!(error.undefined_reason(), Some("unstable"));
+    /// ```
+    pub fn undefined_reason(&self) -> Option<&'static str> {
+        match self {
+            Self::Unstable { .. } => Some("unstable"),
+            Self::MeanSquareUnstable { .. } => Some("mean-square-unstable"),
+            Self::Singular { .. } => Some("singular"),
+            Self::Overflow { .. } => Some("overflow"),
+            Self::Infinite { .. } => Some("infinite"),
+            Self::NoExactLaw { .. } => Some("no-exact-law"),
+            Self::NotConverged { .. } => Some("not-converged"),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Covariance of the gradient noise, Sigma(theta) = Cov over samples of grad l(theta, x_i), from data (Assumption 1; the
+//! truth that Assumption 3 replaces by sigma^2 H, erratum E26). Not divided by the batch size.
+
+use nalgebra::{DMatrix, DVector};
+
+use crate::error::{Result, TheoryError};
+use crate::linear_algebra::require_shape;
+use crate::quadratic::LeastSquares;
+
+/// Sigma at a point, for one output: (1/N) sum x_i x_i^T r_i^2 - g g^T with r = X theta - y, g = X^T r / N. d x d.
+///
+/// # Errors
+/// [`TheoryError::Shape`] when `position` is not d x outputs, or the output does not exist.
+///
+/// ```
+/// use langevin_theory::{LeastSquares, gradient_noise};
+/// use nalgebra::dmatrix;
+/// let data = LeastSquares::new(dmatrix![1.0; -1.0], dmatrix![1.0; 1.0]).unwrap();
+/// // gradients at theta = 0 are -1 and +1
+/// assert_eq!(gradient_noise::covariance(&data, &dmatrix![0.0], 0).unwrap(), dmatrix![1.0]);
+/// ```
+pub fn covariance(data: &LeastSquares, position: &DMatrix<f64>, output: usize) -> Result<DMatrix<f64>> {
+    require_shape("position", position, data.dimension(), data.outputs())?;
+    if output >= data.outputs() {
+        return Err(TheoryError::Shape {
+            name: "output",
+            found: format!("index {output}"),
+            expected: format!("below {}", data.outputs()),
+        });
+    }
+    let residual = data.features() * position.column(output) - data.targets().column(output);
+    Ok(gradient_covariance(data.features(), &residual))
+}
+
+/// Covariance over samples of the gradients x_n r_n, from centred gradients: positive semi-definite by construction, and
+/// exactly zero for a single sample.
+pub(crate) fn gradient_covariance(features: &DMatrix<f64>, residual: &DVector<f64>) -> DMatrix<f64> {
+    let mut gradients = features.clone();
+    for mut column in gradients.column_iter_mut() {
+        column.component_mul_assign(residual);
+        let mean = column.mean();
+        column.add_scalar_mut(-mean);
+    }
+    gradients.tr_mul(&gradients) / features.nrows() as f64
+}
+
+/// sigma^2 of Assumption 3: the mean squared residual (summed over outputs) at a point.
+///
+/// # Errors
+/// [`TheoryError::Shape`] when `position` is not d x outputs.
+pub fn residual_variance(data: &LeastSquares, position: &DMatrix<f64>) -> Result<f64> {
+    require_shape("position", position, data.dimension(), data.outputs())?;
+    Ok((data.features() * position - data.targets()).norm_squared() / data.samples() as f64)
+}
+
+/// (1/N) sum_n w_n x_n x_n^T.
+pub(crate) fn weighted_outer(features: &DMatrix<f64>, weights: &DVector<f64>) -> DMatrix<f64> {
+    let mut scaled = features.clone();
+    for mut column in scaled.column_iter_mut() {
+        column.component_mul_assign(weights);
+    }
+    let product = features.tr_mul(&scaled) / features.nrows() as f64;
+    (&product + product.transpose()) * 0.5
+}

@@ -1,0 +1,166 @@
+//! The law of one eigendirection, or of a pair of them, of the Ornstein-Uhlenbeck process (5), (6): F.2, (9), (16), G.2,
+//! G.3, for any noise covariance (erratum E43). Per unit of time the velocity receives noise of covariance
+//! `4 Sigma / (S eta (1+beta)^2)`.
+
+use super::oscillator::{Oscillator, TERMS, halvings};
+use crate::error::{Result, TheoryError};
+use crate::hyperparameters::Hyperparameters;
+use crate::time::{Steps, Time};
+
+/// Noise covariance of the velocity per unit time for a gradient-noise covariance Sigma_ij (not divided by S).
+pub(crate) fn noise_rate(sgd: &Hyperparameters, noise: f64) -> f64 {
+    4.0 * noise / (sgd.batch_size() as f64 * sgd.learning_rate() * (1.0 + sgd.momentum()).powi(2))
+}
+
+/// Cov(theta)_ij / Sigma_ij in the stationary state of the SDE; Sigma is not divided by S. At i = j it is
+/// eta / (2 S (1-beta) h).
+pub fn stationary_kernel(sgd: &Hyperparameters, first: &Oscillator, second: &Oscillator) -> f64 {
+    let sum = first.omega_squared() + second.omega_squared();
+    let difference = first.omega_squared() - second.omega_squared();
+    noise_rate(sgd, 1.0) / (2.0 * first.gamma() * sum + difference * difference / (4.0 * first.gamma()))
+}
+
+/// One eigendirection of the SDE with its noise strength q^T Sigma q (not divided by S; sigma^2 rho under Assumption 3).
+///
+/// ```
+/// use langevin_theory::langevin::LangevinMode;
+/// use langevin_theory::{Hyperparameters, Steps};
+/// let sgd = Hyperparameters::new(0.01, 0.9, 0.1, 32).unwrap();
+/// let mode = LangevinMode::new(&sgd, 2.0, 0.5).unwrap();
+/// let [[p, _], [_, v]] = mode.stationary_covariance().unwrap();
+/// assert!((v - 0.5 / sgd.kappa()).abs() < 1e-15);              // (9): sigma^2 rho / (S (1-beta^2))
+/// assert!((2.1 * p - sgd.mass() * v).abs() < 1e-15);           // G.3: equipartition
+/// assert!(mode.displacement(Steps(1_000_000)).unwrap() / (2.0 * p) - 1.0 < 1e-9);
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct LangevinMode {
+    sgd: Hyperparameters,
+    oscillator: Oscillator,
+    noise: f64,
+}
+
+impl LangevinMode {
+    /// The mode of curvature rho >= 0 (without lambda) and noise strength q^T Sigma q >= 0.
+    ///
+    /// # Errors
+    /// [`TheoryError::InvalidValue`].
+    pub fn new(sgd: &Hyperparameters, rho: f64, noise: f64) -> Result<Self> {
+        for (name, value) in [("curvature", rho), ("noise", noise)] {
+            if !(value.is_finite() && value >= 0.0) {
+                return Err(TheoryError::InvalidValue { name, value, admissible: "finite and at least 0" });
+            }
+        }
+        Ok(Self { sgd: *sgd, oscillator: Oscillator::of_mode(sgd, rho), noise })
+    }
+
+    /// The drift of this direction.
+    pub fn oscillator(&self) -> &Oscillator {
+        &self.oscillator
+    }
+
+    /// Stationary variance of the velocity, q^T Sigma q / kappa. It exists for zero curvature too.
+    pub fn velocity_variance(&self) -> f64 {
+        self.noise / self.sgd.kappa()
+    }
+
+    /// Stationary covariance of (position, velocity), equation (9).
+    ///
+    /// # Errors
+    /// [`TheoryError::Singular`] without curvature.
+    pub fn stationary_covariance(&self) -> Result<[[f64; 2]; 2]> {
+        let omega_squared = self.oscillator.omega_squared();
+        if omega_squared <= 0.0 {
+            return Err(TheoryError::Singular { what: "zero curvature: the position has no restoring force" });
+        }
+        let velocity = self.velocity_variance();
+        Ok([[velocity / omega_squared, 0.0], [0.0, velocity]])
+    }
+
+    /// Cov(z_0, z_t) in the stationary state; the row belongs to the *earlier* time: C e^{-S^T t} (erratum E05).
+    ///
+    /// # Errors
+    /// [`TheoryError::Singular`] without curvature.
+    pub fn stationary_cross_covariance(&self, time: Time) -> Result<[[f64; 2]; 2]> {
+        let [[position, _], [_, velocity]] = self.stationary_covariance()?;
+        let step = self.oscillator.propagator(time);
+        Ok([[position * step[0][0], position * step[1][0]], [velocity * step[0][1], velocity * step[1][1]]])
+    }
+
+    /// Mean of (position, velocity) at a time, from a fixed start: a_i(t), b_i(t) of (7).
+    pub fn mean(&self, position: f64, velocity: f64, time: Time) -> [f64; 2] {
+        let step = self.oscillator.propagator(time);
+        [step[0][0] * position + step[0][1] * velocity, step[1][0] * position + step[1][1] * velocity]
+    }
+
+    /// Covariance of (position, velocity) at a time, from a fixed start (F.2 with erratum E07).
+    pub fn covariance(&self, time: Time) -> [[f64; 2]; 2] {
+        transient_covariance(&self.oscillator, &self.oscillator, noise_rate(&self.sgd, self.noise), time)
+    }
+
+    /// C(eta k): correlation of the velocity with itself k steps later (G.2 with erratum E01).
+    pub fn velocity_correlation(&self, lag: Steps) -> f64 {
+        self.oscillator.propagator(lag.time(&self.sgd))[1][1]
+    }
+
+    /// C(k) as printed in G.2: the number of steps used as if it were a time (erratum E01). Kept to be refuted.
+    pub fn velocity_correlation_as_printed(&self, lag: Steps) -> f64 {
+        self.oscillator.propagator(Time::misread_steps(lag))[1][1]
+    }
+
+    /// 2 (P - Cov_P(eta k)): mean squared displacement of the SDE after k steps, from a stationary start (the right
+    /// reading of (17), erratum E02). Exists for zero curvature too.
+    ///
+    /// # Errors
+    /// [`TheoryError::Overflow`].
+    pub fn displacement(&self, steps: Steps) -> Result<f64> {
+        let integral = self.oscillator.impulse_integral(steps.time(&self.sgd).value());
+        let displacement = 2.0 * self.velocity_variance() * integral;
+        if displacement.is_finite() {
+            Ok(displacement)
+        } else {
+            Err(TheoryError::Overflow { what: "the displacement" })
+        }
+    }
+}
+
+/// int_0^t e^{-S_i s} diag(0, q) e^{-S_j^T s} ds for two directions. Taylor series at short times, then
+/// `C(2t) = C(t) + E_i(t) C(t) E_j(t)^T`: a sum of positive terms, accurate from t^3 to saturation (errata section 6).
+pub(crate) fn transient_covariance(
+    first: &Oscillator,
+    second: &Oscillator,
+    noise_rate: f64,
+    time: Time,
+) -> [[f64; 2]; 2] {
+    let (mut short, doublings) = halvings(time.value(), f64::max(first.rate(), second.rate()));
+    let mut covariance = short_time_covariance(first, second, short);
+    for _ in 0..doublings {
+        let (left, right) = (first.propagator_at(short), second.propagator_at(short));
+        let moved: [[f64; 2]; 2] = std::array::from_fn(|i| {
+            std::array::from_fn(|j| {
+                (0..2).map(|k| (0..2).map(|l| left[i][k] * covariance[k][l] * right[j][l]).sum::<f64>()).sum()
+            })
+        });
+        covariance = std::array::from_fn(|i| std::array::from_fn(|j| covariance[i][j] + moved[i][j]));
+        short *= 2.0;
+    }
+    covariance.map(|row| row.map(|value| noise_rate * value))
+}
+
+/// The integral by Taylor series, for a time at which it has converged.
+fn short_time_covariance(first: &Oscillator, second: &Oscillator, time: f64) -> [[f64; 2]; 2] {
+    let derivative = |series: &[f64; TERMS]| -> [f64; TERMS] {
+        std::array::from_fn(|n| if n + 1 < TERMS { (n + 1) as f64 * series[n + 1] } else { 0.0 })
+    };
+    let (g, k) = (first.impulse_series(), second.impulse_series());
+    let (left, right) = ([g, derivative(&g)], [k, derivative(&k)]);
+    std::array::from_fn(|i| {
+        std::array::from_fn(|j| {
+            let mut integral = 0.0;
+            for order in (0..TERMS).rev() {
+                let product: f64 = (0..=order).map(|n| left[i][n] * right[j][order - n]).sum();
+                integral = integral * time + product / (order + 1) as f64;
+            }
+            integral * time
+        })
+    })
+}

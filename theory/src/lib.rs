@@ -1,0 +1,36 @@
+//! Exact laws of stochastic gradient descent with momentum near a quadratic minimum, in discrete time and in its
+//! Ornstein-Uhlenbeck limit (Kunin et al., *Rethinking the limiting dynamics of SGD*; equation numbers are theirs).
+//!
+//! Everything here is a pure function of a problem: no random numbers, no input or output, no threads.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`hyperparameters`] | learning rate, momentum, weight decay, batch size; batch sampling |
+//! | [`time`] | steps and time as different types |
+//! | [`quadratic`] | the loss: Hessian, eigendecomposition, both minimisers, null directions |
+//! | [`gradient_noise`] | covariance of the gradient noise, from data |
+//! | [`langevin`] | the paper's SDE (4)-(6) and its closed forms (7)-(9), (16), (17), G.3 |
+//! | [`discrete`] | the exact law of the recursion (2) with any constant noise covariance |
+//! | [`minibatch`] | the exact second moments of (2) with true minibatch noise |
+//!
+//! The recursion, with noise `n_k`, in one eigendirection of the Hessian (`x` is the deviation from the minimum):
+//!
+//! ```text
+//! v_{k+1} = beta v_k - h x_k + n_k,      x_{k+1} = x_k + eta v_{k+1}
+//! ```
+
+pub mod discrete;
+pub mod error;
+mod extended_precision;
+pub mod gradient_noise;
+pub mod hyperparameters;
+pub mod langevin;
+pub mod linear_algebra;
+pub mod minibatch;
+pub mod quadratic;
+pub mod time;
+
+pub use error::{Result, TheoryError};
+pub use hyperparameters::{Hyperparameters, Sampling};
+pub use quadratic::{LeastSquares, Quadratic};
+pub use time::{Steps, Time};

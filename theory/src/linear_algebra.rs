@@ -1,0 +1,258 @@
+//! The one door to matrix decompositions. Input is checked for finiteness and shape, iterations are capped, and failure is
+//! an error: the underlying routines may otherwise not return.
+
+use nalgebra::{DMatrix, DVector, SymmetricEigen};
+
+use crate::error::{Result, TheoryError};
+
+/// Cap on the sweeps of the symmetric eigensolver; it needs a few per eigenvalue.
+const EIGEN_ITERATIONS: usize = 100_000;
+
+/// Refuses NaN and infinities, naming the first offender.
+///
+/// # Errors
+/// [`TheoryError::NotFinite`].
+pub fn require_finite(name: &'static str, matrix: &DMatrix<f64>) -> Result<()> {
+    for row in 0..matrix.nrows() {
+        for column in 0..matrix.ncols() {
+            let value = matrix[(row, column)];
+            if !value.is_finite() {
+                return Err(TheoryError::NotFinite { name, value, row, column });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a matrix of another shape.
+///
+/// # Errors
+/// [`TheoryError::Shape`].
+pub fn require_shape(name: &'static str, matrix: &DMatrix<f64>, rows: usize, columns: usize) -> Result<()> {
+    if matrix.shape() == (rows, columns) {
+        return Ok(());
+    }
+    Err(TheoryError::Shape {
+        name,
+        found: format!("{} x {}", matrix.nrows(), matrix.ncols()),
+        expected: format!("{rows} x {columns}"),
+    })
+}
+
+/// Eigendecomposition of a symmetric matrix, eigenvalues in descending order, eigenvectors in the columns.
+#[derive(Clone, Debug)]
+pub struct Eigendecomposition {
+    /// Eigenvalues, descending.
+    pub values: DVector<f64>,
+    /// Orthonormal eigenvectors, one per column.
+    pub vectors: DMatrix<f64>,
+}
+
+/// Decomposes a symmetric matrix.
+///
+/// # Errors
+/// [`TheoryError::NotFinite`], [`TheoryError::Shape`] for a matrix that is not square,
+/// [`TheoryError::NotPositiveSemiDefinite`] when it is not symmetric to 1e-9 of its largest entry,
+/// [`TheoryError::NotConverged`].
+///
+/// ```
+/// use langevin_theory::linear_algebra::symmetric_eigen;
+/// use nalgebra::dmatrix;
+/// let eigen = symmetric_eigen("hessian", &dmatrix![2.0, 1.0; 1.0, 2.0]).unwrap();
+/// assert!((eigen.values[0] - 3.0).abs() < 1e-14 && (eigen.values[1] - 1.0).abs() < 1e-14);
+/// ```
+pub fn symmetric_eigen(name: &'static str, matrix: &DMatrix<f64>) -> Result<Eigendecomposition> {
+    let size = matrix.nrows();
+    require_shape(name, matrix, size, size)?;
+    require_finite(name, matrix)?;
+    if size == 0 {
+        return Err(TheoryError::Shape { name, found: "0 x 0".into(), expected: "at least 1 x 1".into() });
+    }
+    let scale = matrix.amax();
+    let asymmetry = if scale > 0.0 { (matrix / scale - matrix.transpose() / scale).amax() * scale } else { 0.0 };
+    if asymmetry > 1e-9 * scale {
+        return Err(TheoryError::NotPositiveSemiDefinite {
+            name,
+            detail: format!("it differs from its transpose by {asymmetry:e}"),
+        });
+    }
+    // diagonal input stays exact: the solver's rotations would mix in rounding errors of the largest entry
+    let off_diagonal = (0..size).any(|i| (0..size).any(|j| i != j && matrix[(i, j)] != 0.0));
+    let (values, vectors) =
+        if off_diagonal {
+            // scaled first: sums of the largest doubles overflow
+            let scaled = matrix / scale;
+            let symmetric = (&scaled + scaled.transpose()) * 0.5;
+            let eigen = SymmetricEigen::try_new(symmetric, f64::EPSILON, EIGEN_ITERATIONS).ok_or(
+                TheoryError::NotConverged { what: "the symmetric eigendecomposition", iterations: EIGEN_ITERATIONS },
+            )?;
+            (eigen.eigenvalues * scale, eigen.eigenvectors)
+        } else {
+            (matrix.diagonal(), DMatrix::identity(size, size))
+        };
+    let mut order: Vec<usize> = (0..size).collect();
+    order.sort_by(|&i, &j| values[j].total_cmp(&values[i]));
+    Ok(Eigendecomposition {
+        values: DVector::from_fn(size, |i, _| values[order[i]]),
+        vectors: DMatrix::from_fn(size, size, |row, i| vectors[(row, order[i])]),
+    })
+}
+
+/// Refuses a matrix that is not symmetric positive semi-definite to rounding.
+///
+/// # Errors
+/// As [`symmetric_eigen`], and [`TheoryError::NotPositiveSemiDefinite`] for a negative eigenvalue beyond rounding.
+pub fn require_positive_semi_definite(name: &'static str, matrix: &DMatrix<f64>) -> Result<()> {
+    let eigen = symmetric_eigen(name, matrix)?;
+    let largest = eigen.values.amax();
+    let smallest = eigen.values.min();
+    if smallest < -1e-9 * largest {
+        return Err(TheoryError::NotPositiveSemiDefinite {
+            name,
+            detail: format!("its smallest eigenvalue is {smallest:e} (the largest is {largest:e})"),
+        });
+    }
+    Ok(())
+}
+
+/// A root L of a symmetric positive semi-definite matrix, L L^T = C, that exists for singular C too. Eigenvalues that are
+/// negative by rounding count as zero.
+///
+/// # Errors
+/// As [`require_positive_semi_definite`].
+pub fn covariance_root(name: &'static str, covariance: &DMatrix<f64>) -> Result<DMatrix<f64>> {
+    // unit diagonal first: positions and velocities differ by orders of magnitude
+    let size = covariance.nrows();
+    require_shape(name, covariance, size, size)?;
+    require_finite(name, covariance)?;
+    let scale = DVector::from_fn(size, |i, _| {
+        let variance = covariance[(i, i)];
+        if variance > 0.0 { variance.sqrt() } else { 1.0 }
+    });
+    let correlation = DMatrix::from_fn(size, size, |i, j| covariance[(i, j)] / (scale[i] * scale[j]));
+    require_positive_semi_definite(name, &correlation)?;
+    let eigen = symmetric_eigen(name, &correlation)?;
+    let root = DMatrix::from_fn(size, size, |i, j| scale[i] * eigen.vectors[(i, j)] * eigen.values[j].max(0.0).sqrt());
+    if root.iter().all(|entry| entry.is_finite()) {
+        Ok(root)
+    } else {
+        Err(TheoryError::Overflow { what: "the root of a covariance" })
+    }
+}
+
+/// Inverse of a symmetric positive definite matrix.
+///
+/// # Errors
+/// [`TheoryError::Singular`] when the matrix, scaled to unit diagonal, has an eigenvalue at rounding level.
+pub fn covariance_inverse(what: &'static str, covariance: &DMatrix<f64>) -> Result<DMatrix<f64>> {
+    let size = covariance.nrows();
+    require_shape(what, covariance, size, size)?;
+    require_finite(what, covariance)?;
+    let diagonal = covariance.diagonal();
+    if diagonal.iter().any(|&variance| variance <= 0.0) {
+        return Err(TheoryError::Singular { what });
+    }
+    let scale = diagonal.map(f64::sqrt);
+    let correlation = DMatrix::from_fn(size, size, |i, j| covariance[(i, j)] / (scale[i] * scale[j]));
+    let eigen = symmetric_eigen(what, &correlation)?;
+    if eigen.values[size - 1] <= 16.0 * size as f64 * f64::EPSILON * eigen.values[0] {
+        return Err(TheoryError::Singular { what });
+    }
+    let inverse = correlation.cholesky().ok_or(TheoryError::Singular { what })?.inverse();
+    Ok(DMatrix::from_fn(size, size, |i, j| inverse[(i, j)] / (scale[i] * scale[j])))
+}
+
+/// Largest eigenvalue of a self-adjoint operator on matrices (inner product tr A^T B), with an eigenvector, by Lanczos with
+/// full reorthogonalisation and restarts from the best vector so far.
+///
+/// # Errors
+/// [`TheoryError::NotConverged`], and whatever the operator's values lead to ([`TheoryError::NotFinite`]).
+pub(crate) fn largest_eigenvalue(
+    operator: impl Fn(&DMatrix<f64>) -> DMatrix<f64>,
+    start: &DMatrix<f64>,
+) -> Result<(f64, DMatrix<f64>)> {
+    const BASIS: usize = 40;
+    const RESTARTS: usize = 25;
+    let mut vector = start / start.norm();
+    for _ in 0..RESTARTS {
+        let mut basis: Vec<DMatrix<f64>> = vec![vector.clone()];
+        let mut projected = DMatrix::<f64>::zeros(BASIS, BASIS);
+        let mut exhausted = false;
+        for step in 0..BASIS {
+            let mut image = operator(&basis[step]);
+            let size = image.norm();
+            // two passes of Gram-Schmidt keep the basis orthonormal
+            for _ in 0..2 {
+                for (index, direction) in basis.iter().enumerate() {
+                    let overlap = direction.dot(&image);
+                    image -= direction * overlap;
+                    projected[(index, step)] += overlap;
+                }
+            }
+            // the operator is self-adjoint: what the column says above the diagonal holds below it
+            for index in 0..step {
+                projected[(step, index)] = projected[(index, step)];
+            }
+            let rest = image.norm();
+            let dimension = step + 1;
+            let active = projected.view((0, 0), (dimension, dimension)).into_owned();
+            let eigen = symmetric_eigen("the Lanczos matrix", &active)?;
+            let weight = eigen.vectors[(step, 0)].abs();
+            let value = eigen.values[0];
+            exhausted = rest <= 1e-14 * size.max(f64::MIN_POSITIVE);
+            if exhausted || rest * weight <= 1e-9 * value.abs() || dimension == BASIS {
+                vector = basis
+                    .iter()
+                    .enumerate()
+                    .fold(DMatrix::zeros(start.nrows(), start.ncols()), |sum, (i, q)| sum + q * eigen.vectors[(i, 0)]);
+                vector /= vector.norm();
+                // the eigenvalue's error is the square of the residual's
+                if exhausted || rest * weight <= 1e-8 * value.abs() {
+                    return Ok((value, vector));
+                }
+                break;
+            }
+            basis.push(image / rest);
+        }
+        if exhausted {
+            break;
+        }
+    }
+    Err(TheoryError::NotConverged { what: "the largest eigenvalue", iterations: BASIS * RESTARTS })
+}
+
+/// Root of a decreasing function given a bracket with `f(low) > 0 > f(high)`, by the ITP method (Oliveira and Takahashi
+/// 2021): superlinear, and never slower than bisection.
+///
+/// # Errors
+/// Whatever the function returns.
+pub(crate) fn decreasing_root(
+    mut function: impl FnMut(f64) -> Result<f64>,
+    (mut low, mut value_low): (f64, f64),
+    (mut high, mut value_high): (f64, f64),
+    relative_width: f64,
+) -> Result<f64> {
+    let tolerance = 0.5 * relative_width * high.abs().max(low.abs());
+    let bisections = ((high - low) / (2.0 * tolerance)).log2().ceil().max(0.0);
+    let truncation = 0.2 / (high - low);
+    let mut step = 0.0;
+    while high - low > 2.0 * tolerance && step < bisections + 2.0 {
+        let middle = 0.5 * (low + high);
+        let radius = (tolerance * (bisections + 1.0 - step).exp2() - 0.5 * (high - low)).max(0.0);
+        let secant = (value_high * low - value_low * high) / (value_high - value_low);
+        let towards_middle = (middle - secant).signum();
+        let shift = truncation * (high - low).powi(2);
+        let perturbed = if shift <= (middle - secant).abs() { secant + towards_middle * shift } else { middle };
+        let point = if (perturbed - middle).abs() <= radius { perturbed } else { middle - towards_middle * radius };
+        let value = function(point)?;
+        if value > 0.0 {
+            (low, value_low) = (point, value);
+        } else if value < 0.0 {
+            (high, value_high) = (point, value);
+        } else {
+            return Ok(point);
+        }
+        step += 1.0;
+    }
+    Ok(0.5 * (low + high))
+}

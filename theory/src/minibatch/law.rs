@@ -1,0 +1,504 @@
+//! Stationary second moments, their existence, and the largest stable learning rate.
+
+use nalgebra::{DMatrix, DVector};
+
+use super::feedback::Feedback;
+use super::transient::Transient;
+use crate::discrete::constant_noise::{apply_power, phase_space_covariance, require_contraction, rotate_blocks};
+use crate::discrete::{ModeLaw, ModeMap, stationary_kernel};
+use crate::error::{Result, TheoryError};
+use crate::gradient_noise;
+use crate::hyperparameters::{Hyperparameters, Sampling};
+use crate::linear_algebra::decreasing_root;
+use crate::quadratic::{LeastSquares, Quadratic};
+use crate::time::Steps;
+
+/// The exact second-moment law of minibatch SGD on a data set.
+///
+/// Moments are about the ridge minimum. Directions without curvature receive no noise: they stay where they start, and
+/// stationary moments are zero there. Several outputs share the batches; scalars are sums over outputs.
+///
+/// ```
+/// use langevin_theory::minibatch::MinibatchLaw;
+/// use langevin_theory::{Hyperparameters, LeastSquares, Sampling};
+/// use nalgebra::dmatrix;
+/// let data = LeastSquares::new(dmatrix![1.0; 2.0; -1.0], dmatrix![1.0; 1.0; 0.5]).unwrap();
+/// let sgd = Hyperparameters::new(0.05, 0.5, 0.0, 1).unwrap();
+/// let law = MinibatchLaw::new(&data, &sgd, Sampling::WithReplacement).unwrap();
+/// let moments = law.stationary_second_moment(0).unwrap();
+/// let equipartition = 2.0 * moments[(0, 0)] / (0.05 * 1.5 / 2.0 * moments[(1, 1)]); // h = 2
+/// assert!((equipartition - 1.0).abs() < 1e-12);
+/// ```
+#[derive(Clone, Debug)]
+pub struct MinibatchLaw {
+    data: LeastSquares,
+    quadratic: Quadratic,
+    sgd: Hyperparameters,
+    sampling: Sampling,
+    noise_factor: f64,
+    feedback: Feedback,
+    minimum: DMatrix<f64>,
+}
+
+/// Most doublings or halvings in search of a bracket.
+const BRACKETINGS: usize = 100;
+
+impl MinibatchLaw {
+    /// The law for a data set, hyperparameters and independent batches.
+    ///
+    /// # Errors
+    /// [`TheoryError::BatchSize`]; [`TheoryError::NoExactLaw`] for reshuffled epochs, whose batches are not independent;
+    /// whatever the eigendecomposition returns.
+    pub fn new(data: &LeastSquares, sgd: &Hyperparameters, sampling: Sampling) -> Result<Self> {
+        Self::with_quadratic(data, &data.quadratic()?, sgd, sampling)
+    }
+
+    /// The same with the decomposition of the data's loss at hand.
+    ///
+    /// # Errors
+    /// As [`MinibatchLaw::new`].
+    pub fn with_quadratic(
+        data: &LeastSquares,
+        quadratic: &Quadratic,
+        sgd: &Hyperparameters,
+        sampling: Sampling,
+    ) -> Result<Self> {
+        if sampling == Sampling::Reshuffle {
+            return Err(TheoryError::NoExactLaw {
+                what: "the batches of a reshuffled epoch are not independent; simulate instead",
+            });
+        }
+        let noise_factor = sampling.noise_factor(data.samples(), sgd.batch_size())?;
+        let rank = quadratic.rank();
+        let features = data.features() * quadratic.eigenvectors().columns(0, rank);
+        let eigenvalues = quadratic.eigenvalues().iter().take(rank).copied().collect();
+        Ok(Self {
+            data: data.clone(),
+            quadratic: quadratic.clone(),
+            sgd: *sgd,
+            sampling,
+            noise_factor,
+            feedback: Feedback::new(features, eigenvalues),
+            minimum: quadratic.minimum_ridge(sgd.weight_decay()),
+        })
+    }
+
+    /// The loss.
+    pub fn quadratic(&self) -> &Quadratic {
+        &self.quadratic
+    }
+
+    /// The hyperparameters.
+    pub fn hyperparameters(&self) -> &Hyperparameters {
+        &self.sgd
+    }
+
+    /// How batches are drawn.
+    pub fn sampling(&self) -> Sampling {
+        self.sampling
+    }
+
+    /// phi: covariance of a batch mean over that of a single sample.
+    pub fn noise_factor(&self) -> f64 {
+        self.noise_factor
+    }
+
+    /// The ridge minimum, d x outputs.
+    pub fn minimum_ridge(&self) -> &DMatrix<f64> {
+        &self.minimum
+    }
+
+    /// Sigma at the ridge minimum for one output, d x d, not divided by the batch size.
+    ///
+    /// # Errors
+    /// [`TheoryError::Shape`] for an output that does not exist.
+    pub fn gradient_noise_covariance(&self, output: usize) -> Result<DMatrix<f64>> {
+        self.require_output(output)?;
+        gradient_noise::covariance(&self.data, &self.minimum, output)
+    }
+
+    fn require_output(&self, output: usize) -> Result<()> {
+        if output < self.data.outputs() {
+            return Ok(());
+        }
+        Err(TheoryError::Shape {
+            name: "output",
+            found: format!("index {output}"),
+            expected: format!("below {}", self.data.outputs()),
+        })
+    }
+
+    /// The maps of all d directions, by descending curvature.
+    pub fn maps(&self) -> Vec<ModeMap> {
+        maps(&self.quadratic, &self.sgd)
+    }
+
+    /// phi G on directions with curvature.
+    fn kernel(&self, maps: &[ModeMap]) -> DMatrix<f64> {
+        let size = self.feedback.size();
+        DMatrix::from_fn(size, size, |i, j| self.noise_factor * stationary_kernel(&maps[i], &maps[j]))
+    }
+
+    /// Gain of the noise feedback: second moments are stable iff the mean is and this is below 1. 0 without curvature noise.
+    ///
+    /// # Errors
+    /// [`TheoryError::Unstable`] when the mean is not stable.
+    pub fn noise_gain(&self) -> Result<f64> {
+        let maps = self.maps();
+        require_contraction(&maps[..self.feedback.size()])?;
+        Ok(self.feedback.gain(&self.kernel(&maps), None)?.0)
+    }
+
+    /// Refuses a problem without stationary second moments.
+    ///
+    /// # Errors
+    /// [`TheoryError::Unstable`], [`TheoryError::MeanSquareUnstable`].
+    pub fn require_stable(&self) -> Result<()> {
+        let gain = self.noise_gain()?;
+        if gain < 1.0 { Ok(()) } else { Err(TheoryError::MeanSquareUnstable { gain }) }
+    }
+
+    /// Spectral radius of the per-step map of second moments, on directions with curvature (and on all with weight decay).
+    ///
+    /// It is the largest s at which the kernel of the map slowed down by 1/sqrt(s) has gain 1, or the square of the mean's
+    /// radius where noise does not raise it.
+    ///
+    /// # Errors
+    /// [`TheoryError::NotConverged`].
+    pub fn spectral_radius(&self) -> Result<f64> {
+        let maps = self.maps();
+        let size = self.feedback.size();
+        let square = |maps: &[ModeMap]| maps.iter().map(ModeMap::spectral_radius).fold(0.0, f64::max).powi(2);
+        let floor = square(if self.sgd.weight_decay() > 0.0 { &maps } else { &maps[..size] });
+        let active_floor = square(&maps[..size]);
+        if size == 0 || self.noise_factor <= 0.0 {
+            return Ok(floor);
+        }
+        let mut warm: Option<DMatrix<f64>> = None;
+        let mut excess = |factor: f64| -> Result<f64> {
+            let kernel =
+                DMatrix::from_fn(size, size, |i, j| self.noise_factor * slowed_kernel(&maps[i], &maps[j], factor));
+            let (gain, vector) = self.feedback.gain(&kernel, warm.as_ref())?;
+            warm = Some(vector);
+            // close to linear in the factor near a pole of the gain
+            Ok(if gain > 0.0 { 1.0 - 1.0 / gain } else { f64::MIN })
+        };
+        let mut high = f64::max(1.0, 2.0 * active_floor);
+        let mut value_high = excess(high)?;
+        for doubling in 0.. {
+            if value_high <= 0.0 {
+                break;
+            }
+            if doubling == BRACKETINGS {
+                return Err(TheoryError::NotConverged { what: "the spectral radius", iterations: BRACKETINGS });
+            }
+            high *= 2.0;
+            value_high = excess(high)?;
+        }
+        let mut distance = 0.25;
+        while distance > 1e-14 {
+            let low = active_floor + (high - active_floor) * distance;
+            let value_low = excess(low)?;
+            if value_low > 0.0 {
+                return Ok(decreasing_root(excess, (low, value_low), (high, value_high), 1e-14)?.max(floor));
+            }
+            (high, value_high) = (low, value_low);
+            distance *= 0.1;
+        }
+        Ok(floor)
+    }
+
+    /// Whether stationary second moments exist.
+    ///
+    /// # Errors
+    /// [`TheoryError::NotConverged`].
+    pub fn is_stable(&self) -> Result<bool> {
+        match self.require_stable() {
+            Ok(()) => Ok(true),
+            Err(TheoryError::Unstable { .. } | TheoryError::MeanSquareUnstable { .. }) => Ok(false),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// The largest learning rate with stable second moments, all else fixed: the classical 2 (1 + beta) / h_max lowered by
+    /// curvature noise. `None` when nothing limits it (no curvature).
+    ///
+    /// # Errors
+    /// [`TheoryError::NotConverged`].
+    pub fn learning_rate_limit(&self) -> Result<Option<f64>> {
+        let size = self.feedback.size();
+        let steepest = self.quadratic.curvatures(self.sgd.weight_decay())[0];
+        if steepest <= 0.0 {
+            return Ok(None);
+        }
+        let classical = self.sgd.rate_times_curvature_limit() / steepest;
+        if size == 0 || self.noise_factor <= 0.0 {
+            return Ok(Some(classical));
+        }
+        let mut warm: Option<DMatrix<f64>> = None;
+        let mut margin = |rate: f64| -> Result<f64> {
+            let maps = maps(&self.quadratic, &self.sgd.with_learning_rate(rate)?);
+            let (gain, vector) = self.feedback.gain(&self.kernel(&maps), warm.as_ref())?;
+            warm = Some(vector);
+            Ok(if gain > 0.0 { 1.0 / gain - 1.0 } else { f64::MAX })
+        };
+        let mut low = 0.5 * classical;
+        let mut value_low = margin(low)?;
+        let mut bracket_high = None;
+        for halving in 0.. {
+            if value_low > 0.0 {
+                break;
+            }
+            if halving == BRACKETINGS {
+                return Err(TheoryError::NotConverged { what: "the learning-rate limit", iterations: BRACKETINGS });
+            }
+            bracket_high = Some((low, value_low));
+            low *= 0.5;
+            value_low = margin(low)?;
+        }
+        if bracket_high.is_none() {
+            // climb towards the classical edge, where the kernel diverges unless curvature noise is absent there
+            let mut distance = 0.25;
+            while distance > 1e-14 {
+                let rate = classical * (1.0 - distance);
+                let value = margin(rate)?;
+                if value <= 0.0 {
+                    bracket_high = Some((rate, value));
+                    break;
+                }
+                (low, value_low) = (rate, value);
+                distance *= 0.25;
+            }
+        }
+        match bracket_high {
+            None => Ok(Some(classical)),
+            Some(high) => decreasing_root(margin, (low, value_low), high, 1e-14).map(Some),
+        }
+    }
+
+    /// Stationary position second moments of one output in the eigenbasis, d x d (zero in directions without curvature).
+    ///
+    /// # Errors
+    /// [`TheoryError::Unstable`], [`TheoryError::MeanSquareUnstable`], [`TheoryError::NotConverged`].
+    pub fn stationary_position_in_eigenbasis(&self, output: usize) -> Result<DMatrix<f64>> {
+        self.require_output(output)?;
+        self.require_stable()?;
+        self.solve_position(output)
+    }
+
+    /// The same for every output, testing stability once.
+    ///
+    /// # Errors
+    /// As [`MinibatchLaw::stationary_position_in_eigenbasis`].
+    pub fn stationary_positions_in_eigenbasis(&self) -> Result<Vec<DMatrix<f64>>> {
+        self.require_stable()?;
+        (0..self.data.outputs()).map(|output| self.solve_position(output)).collect()
+    }
+
+    fn solve_position(&self, output: usize) -> Result<DMatrix<f64>> {
+        let size = self.feedback.size();
+        let dimension = self.quadratic.dimension();
+        let mut full = DMatrix::zeros(dimension, dimension);
+        if size > 0 {
+            let noise = self.quadratic.to_eigenbasis(&self.gradient_noise_covariance(output)?);
+            let source = noise.view((0, 0), (size, size)).into_owned();
+            let position = self.feedback.fixed_point(&self.kernel(&self.maps()), &source)?;
+            full.view_mut((0, 0), (size, size)).copy_from(&position);
+        }
+        Ok(full)
+    }
+
+    /// Stationary second moment of (theta - mu_ridge, v) of one output in the eigenbasis, 2d x 2d.
+    ///
+    /// # Errors
+    /// As [`MinibatchLaw::stationary_position_in_eigenbasis`].
+    pub fn stationary_second_moment_in_eigenbasis(&self, output: usize) -> Result<DMatrix<f64>> {
+        Ok(phase_space_covariance(&self.maps(), &self.stationary_position_in_eigenbasis(output)?))
+    }
+
+    /// The phase-space second moment that belongs to a stationary position moment in the eigenbasis, 2d x 2d (I1, I2).
+    pub fn phase_space_moment(&self, position: &DMatrix<f64>) -> DMatrix<f64> {
+        phase_space_covariance(&self.maps(), position)
+    }
+
+    /// Stationary second moment of (theta - mu_ridge, v) of one output, 2d x 2d.
+    ///
+    /// # Errors
+    /// As [`MinibatchLaw::stationary_position_in_eigenbasis`].
+    pub fn stationary_second_moment(&self, output: usize) -> Result<DMatrix<f64>> {
+        Ok(rotate_blocks(&self.quadratic, &self.stationary_second_moment_in_eigenbasis(output)?))
+    }
+
+    /// E[z_{k+n} z_k^T] of one output, 2d x 2d; the row belongs to the later time.
+    ///
+    /// # Errors
+    /// As [`MinibatchLaw::stationary_position_in_eigenbasis`].
+    pub fn lag_second_moment(&self, output: usize, lag: Steps) -> Result<DMatrix<f64>> {
+        let moment = self.stationary_second_moment_in_eigenbasis(output)?;
+        Ok(rotate_blocks(&self.quadratic, &apply_power(&self.maps(), lag, &moment)))
+    }
+
+    /// Per-direction constant-noise laws with the same stationary variances: speed, displacement, energies and normalised
+    /// correlations of each direction are theirs (errata section 5, item 8). Directions without curvature have zero noise.
+    ///
+    /// # Errors
+    /// [`TheoryError::InvalidValue`] for a negative variance.
+    pub fn equivalent_modes(&self, position: &DMatrix<f64>) -> Result<Vec<ModeLaw>> {
+        self.maps()
+            .into_iter()
+            .enumerate()
+            .map(|(i, map)| {
+                let noise = if i < self.feedback.size() {
+                    position[(i, i)].max(0.0) / stationary_kernel(&map, &map)
+                } else {
+                    0.0
+                };
+                ModeLaw::new(map, noise)
+            })
+            .collect()
+    }
+
+    /// Sum over outputs of a per-direction quantity of the stationary law.
+    fn total(&self, quantity: impl Fn(&ModeLaw) -> Result<f64>) -> Result<f64> {
+        let mut total = 0.0;
+        for position in self.stationary_positions_in_eigenbasis()? {
+            for law in self.equivalent_modes(&position)?.iter().take(self.feedback.size()) {
+                total += quantity(law)?;
+            }
+        }
+        Ok(total)
+    }
+
+    /// E|theta_t - theta_0|^2 from a stationary start, for several step counts.
+    ///
+    /// # Errors
+    /// As [`MinibatchLaw::stationary_position_in_eigenbasis`].
+    pub fn displacement(&self, steps: &[Steps]) -> Result<Vec<f64>> {
+        let mut curve = vec![0.0; steps.len()];
+        for position in self.stationary_positions_in_eigenbasis()? {
+            for law in self.equivalent_modes(&position)?.iter().take(self.feedback.size()) {
+                for (value, &count) in curve.iter_mut().zip(steps) {
+                    *value += law.displacement(count)?;
+                }
+            }
+        }
+        Ok(curve)
+    }
+
+    /// E|theta_k - theta_{k-1}|^2.
+    ///
+    /// # Errors
+    /// As [`MinibatchLaw::stationary_position_in_eigenbasis`].
+    pub fn speed(&self) -> Result<f64> {
+        self.total(ModeLaw::speed)
+    }
+
+    /// tr((H + lambda) P) / 2.
+    ///
+    /// # Errors
+    /// As [`MinibatchLaw::stationary_position_in_eigenbasis`].
+    pub fn potential_energy(&self) -> Result<f64> {
+        self.total(ModeLaw::potential_energy)
+    }
+
+    /// m tr(V) / 2.
+    ///
+    /// # Errors
+    /// As [`MinibatchLaw::stationary_position_in_eigenbasis`].
+    pub fn kinetic_energy(&self) -> Result<f64> {
+        self.total(ModeLaw::kinetic_energy)
+    }
+
+    /// E[L_lambda] measured from the unregularised minimum (G.3 with erratum E09).
+    ///
+    /// # Errors
+    /// As [`MinibatchLaw::stationary_position_in_eigenbasis`].
+    pub fn excess_loss(&self) -> Result<f64> {
+        Ok(self.potential_energy()? + self.quadratic.loss_offset(self.sgd.weight_decay()))
+    }
+
+    /// The moments of one output step by step from a fixed start.
+    ///
+    /// # Errors
+    /// [`TheoryError::Shape`].
+    pub fn transient(&self, output: usize, position: &DVector<f64>, velocity: &DVector<f64>) -> Result<Transient> {
+        self.require_output(output)?;
+        let basis = self.quadratic.eigenvectors();
+        for (name, vector) in [("initial_position", position), ("initial_velocity", velocity)] {
+            if vector.len() != basis.nrows() {
+                return Err(TheoryError::Shape {
+                    name,
+                    found: format!("{} entries", vector.len()),
+                    expected: format!("{} entries", basis.nrows()),
+                });
+            }
+        }
+        let minimum = self.minimum.column(output);
+        let residual = self.data.features() * minimum - self.data.targets().column(output);
+        Ok(Transient::new(
+            self.feedback.clone(),
+            self.maps(),
+            self.noise_factor,
+            residual,
+            basis.tr_mul(&(position - minimum)),
+            basis.tr_mul(velocity),
+            self.quadratic.clone(),
+        ))
+    }
+}
+
+fn maps(quadratic: &Quadratic, sgd: &Hyperparameters) -> Vec<ModeMap> {
+    quadratic
+        .curvatures(sgd.weight_decay())
+        .iter()
+        .map(|&curvature| ModeMap::new(sgd.learning_rate(), sgd.momentum(), curvature))
+        .collect()
+}
+
+/// eta^2 sum_{n>=1} s^{-n} U_n U'_n: the kernel of the map divided by sqrt(s), for s above the product of the radii.
+fn slowed_kernel(first: &ModeMap, second: &ModeMap, factor: f64) -> f64 {
+    let (eta, b) = (first.learning_rate(), first.momentum());
+    let (t, z) = (1.0 + b - first.rate_times_curvature(), 1.0 + b - second.rate_times_curvature());
+    let c = b / factor;
+    let remaining = (1.0 - c).max(0.0);
+    let damping = remaining.powi(2) * ((1.0 + c).powi(2) - t * z / factor) + c / factor * (t - z).powi(2);
+    // at the pole of the kernel: large, but with room for its square
+    let pole = 1e100;
+    if damping > 0.0 { (eta * eta / factor * remaining * (1.0 + c) / damping).min(pole) } else { pole }
+}
+
+/// Largest mean-square stable learning rate in one dimension: curvature h and variance c of the batch curvature,
+/// 2 (1 - b^2) h / (h^2 (1-b) + c (1+b)) (errata section 5, item 8).
+///
+/// # Errors
+/// [`TheoryError::InvalidValue`] for a momentum outside [0, 1), a curvature not above 0, or a negative variance.
+///
+/// ```
+/// use langevin_theory::minibatch::mean_square_learning_rate_limit;
+/// assert_eq!(mean_square_learning_rate_limit(0.5, 1.0, 0.0).unwrap(), 3.0); // the classical 2 (1 + beta)
+/// ```
+pub fn mean_square_learning_rate_limit(momentum: f64, curvature: f64, curvature_variance: f64) -> Result<f64> {
+    if !(0.0..1.0).contains(&momentum) {
+        return Err(TheoryError::InvalidValue {
+            name: "momentum",
+            value: momentum,
+            admissible: "at least 0 and below 1",
+        });
+    }
+    if !(curvature.is_finite() && curvature > 0.0) {
+        return Err(TheoryError::InvalidValue {
+            name: "curvature",
+            value: curvature,
+            admissible: "finite and above 0",
+        });
+    }
+    if !(curvature_variance.is_finite() && curvature_variance >= 0.0) {
+        return Err(TheoryError::InvalidValue {
+            name: "curvature_variance",
+            value: curvature_variance,
+            admissible: "finite and at least 0",
+        });
+    }
+    let b = momentum;
+    Ok(2.0 * (1.0 - b) * (1.0 + b) * curvature / (curvature * curvature * (1.0 - b) + curvature_variance * (1.0 + b)))
+}

@@ -1,0 +1,542 @@
+//! The command line: arguments in, exit code out. Exit codes are those of the contract: 0 as expected, 1 a claim is refuted
+//! (or one that must be is not), 2 wrong input or usage, 3 undecided, 4 interrupted or output failed.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use langevin_sim::Dataset;
+use langevin_sim::data::Standardize;
+use serde_json::json;
+
+use crate::claims::CLAIMS;
+use crate::coverage::COVERAGE;
+use crate::document;
+use crate::error::{Result, VerifyError};
+use crate::output::{create_folder, print, write_file};
+use crate::plan::Plan;
+use crate::predict::predict;
+use crate::problem::Problem;
+use crate::progress::Progress;
+use crate::render;
+use crate::report::{Expectation, Report, Verdict};
+use crate::run::{RunOptions, run};
+use crate::seed::Seed;
+use crate::simulate::{check_path, simulate};
+use crate::tier::Tier;
+
+/// Checks theories of stochastic gradient descent against stochastic gradient descent.
+#[derive(Debug, Parser)]
+#[command(name = "langevin", version, propagate_version = true, max_term_width = 100, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 every verdict is as expected; 1 a claim is refuted, or a wrong theory is not; \
+2 the input or the usage is wrong; 3 a claim is undecided; 4 interrupted, or output could not be written.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Simulate, check every built-in claim, and write a validation report
+    Report(ReportArguments),
+    /// Check claims and print the verdicts
+    Check(CheckArguments),
+    /// List the built-in claims and the coverage of the paper
+    Claims {
+        /// One JSON document on standard output
+        #[arg(long)]
+        json: bool,
+    },
+    /// Evaluate the theory for a document (TOML or JSON); no randomness
+    Predict {
+        /// The document, or - for JSON on standard input
+        file: PathBuf,
+        /// Compact JSON on one line (the answer is JSON in any case)
+        #[arg(long)]
+        json: bool,
+    },
+    /// Run a problem file and write its statistics
+    Simulate(SimulateArguments),
+    /// Hand over to langevin-nn, the neural-network harness
+    #[command(disable_help_flag = true)]
+    Nn {
+        /// Arguments of langevin-nn
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+struct ReportArguments {
+    /// Folder for report.html, report.json, junit.xml and summary.md
+    #[arg(long, value_name = "DIR", default_value = "report")]
+    out: PathBuf,
+    #[command(flatten)]
+    common: CommonArguments,
+}
+
+#[derive(Debug, Args)]
+struct CommonArguments {
+    /// Resolution: quick (1 % pooled, 5 % per mode), nightly (0.3 %, 1 %), weekly (0.1 %, 0.3 %)
+    #[arg(long, default_value = "quick")]
+    tier: Tier,
+    /// Data set: digits, or a CSV file whose last column is the target
+    #[arg(long, value_name = "SOURCE", default_value = "digits")]
+    data: String,
+    /// A whole number, or fresh for new entropy; without it the fixed seed of this version
+    #[arg(long, value_name = "N|fresh")]
+    seed: Option<Seed>,
+    /// Worker threads (default: one per core); the numbers do not depend on it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+}
+
+#[derive(Debug, Args)]
+struct CheckArguments {
+    /// Claim files
+    files: Vec<PathBuf>,
+    /// Check the built-in claims on this problem file
+    #[arg(long, value_name = "PROBLEM", conflicts_with = "data")]
+    problem: Option<PathBuf>,
+    #[command(flatten)]
+    common: CommonArguments,
+    /// The report as one JSON document on standard output; text goes to standard error
+    #[arg(long)]
+    json: bool,
+    /// Write JUnit XML to this file
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Only these claims or checks
+    #[arg(long, value_name = "ID", num_args = 1..)]
+    only: Vec<String>,
+    /// Repeat one check exactly as a report printed it
+    #[arg(long, value_name = "TOKEN", conflicts_with_all = ["only", "seed", "tier", "problem", "data"])]
+    replay: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct SimulateArguments {
+    /// The problem file (TOML)
+    problem: PathBuf,
+    /// Output: .npz or .json
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Worker threads (default: one per core); the numbers do not depend on it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+    /// A summary as one JSON document on standard output
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    // Ctrl-C: files are written whole or not at all, so there is nothing to clean up
+    let handler = ctrlc::set_handler(|| {
+        eprintln!("langevin: interrupted");
+        std::process::exit(4);
+    });
+    if let Err(error) = handler {
+        eprintln!("langevin: no handler for Ctrl-C: {error}");
+    }
+    match execute(Cli::parse().command) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("langevin: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn execute(command: Command) -> Result<u8> {
+    match command {
+        Command::Report(arguments) => report(&arguments),
+        Command::Check(arguments) => check(&arguments),
+        Command::Claims { json } => claims(json),
+        Command::Predict { file, json } => predict_file(&file, json),
+        Command::Simulate(arguments) => simulate_file(&arguments),
+        Command::Nn { arguments } => hand_over(&arguments),
+    }
+}
+
+/// Runs something on a pool of its own size.
+fn with_threads<T: Send>(threads: Option<u16>, job: impl FnOnce() -> T + Send) -> Result<T> {
+    match threads {
+        None => Ok(job()),
+        Some(count) => rayon::ThreadPoolBuilder::new()
+            .num_threads(usize::from(count))
+            .build()
+            .map(|pool| pool.install(job))
+            .map_err(|error| VerifyError::Input { detail: format!("{count} threads: {error}") }),
+    }
+}
+
+/// Where the problem of a run comes from; the text form goes into replay tokens.
+enum Source {
+    Data(String),
+    Problem(PathBuf),
+}
+
+const PROBLEM_PREFIX: &str = "problem:";
+
+impl Source {
+    fn parse(text: &str) -> Self {
+        match text.strip_prefix(PROBLEM_PREFIX) {
+            Some(path) => Self::Problem(path.into()),
+            None => Self::Data(text.into()),
+        }
+    }
+
+    fn text(&self) -> String {
+        match self {
+            Self::Data(source) => source.clone(),
+            Self::Problem(path) => format!("{PROBLEM_PREFIX}{}", path.display()),
+        }
+    }
+
+    fn plan(&self, tier: Tier) -> Result<Plan> {
+        match self {
+            Self::Data(source) => Plan::for_data(load(source)?, tier),
+            Self::Problem(path) => Plan::for_problem(Problem::read(path)?, tier)
+                .map_err(|error| error.in_file(&path.display().to_string())),
+        }
+    }
+}
+
+/// `digits`, or a CSV file.
+fn load(source: &str) -> Result<Dataset> {
+    if source == "digits" {
+        return Ok(Dataset::digits(Standardize::Center, true, None)?);
+    }
+    let path = Path::new(source);
+    let is_csv = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
+    if !is_csv && !path.exists() {
+        return Err(VerifyError::Input {
+            detail: format!(
+                "data is \"{source}\"; it must be digits or a CSV file{}",
+                document::suggestion(source, &["digits"])
+            ),
+        });
+    }
+    Ok(Dataset::csv(path, None, Standardize::Center, false, None)?)
+}
+
+fn report(arguments: &ReportArguments) -> Result<u8> {
+    let common = &arguments.common;
+    let seed = common.seed.unwrap_or(Seed::Epoch);
+    // a folder that cannot be written must not cost a run
+    create_folder(&arguments.out)?;
+    let source = Source::Data(common.data.clone());
+    let command =
+        format!("langevin report --tier {} --data {} --seed {}", common.tier.name(), common.data, seed.value());
+    let report = verdicts(&source, common.tier, seed, &[], command, common.threads)?;
+    let json = to_json(&report)?;
+    let html = render::html(&report).map_err(render_error)?;
+    let junit = render::junit(&report).map_err(render_error)?;
+    let files =
+        [("report.json", json), ("junit.xml", junit), ("summary.md", render::markdown(&report)), ("report.html", html)];
+    for (name, text) in &files {
+        write_file(&arguments.out.join(name), text.as_bytes())?;
+    }
+    print(&summary_line(&report))?;
+    for surprise in report.claims.iter().filter(|claim| !claim.as_expected) {
+        print(&format!("  {} ({}): {}", surprise.id, verdict_name(surprise.verdict), surprise.headline))?;
+    }
+    print(&format!("{}", arguments.out.join("report.html").display()))?;
+    Ok(report.summary.exit_code)
+}
+
+fn check(arguments: &CheckArguments) -> Result<u8> {
+    if let Some(file) = arguments.files.first() {
+        return Err(VerifyError::Input {
+            detail: format!(
+                "{}: claim files are not read by this version; it checks the built-in claims (--only, --problem)",
+                file.display()
+            ),
+        });
+    }
+    let common = &arguments.common;
+    let (source, tier, seed, only) = if let Some(token) = &arguments.replay {
+        let Replay { tier, seed, source, check } = Replay::parse(token)?;
+        (source, tier, Seed::Given(seed), vec![check])
+    } else {
+        let source = match &arguments.problem {
+            Some(path) => Source::Problem(path.clone()),
+            None => Source::Data(common.data.clone()),
+        };
+        (source, common.tier, common.seed.unwrap_or(Seed::Epoch), arguments.only.clone())
+    };
+    let target = match &source {
+        Source::Data(data) => format!("--data {data}"),
+        Source::Problem(path) => format!("--problem {}", path.display()),
+    };
+    let command = format!("langevin check --tier {} {target} --seed {}", tier.name(), seed.value());
+    if let Some(path) = &arguments.junit {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        if let Some(folder) = folder {
+            create_folder(folder)?;
+        }
+    }
+    let report = verdicts(&source, tier, seed, &only, command, common.threads)?;
+    if let Some(path) = &arguments.junit {
+        write_file(path, render::junit(&report).map_err(render_error)?.as_bytes())?;
+    }
+    let text = check_text(&report);
+    if arguments.json {
+        eprint!("{text}");
+        print(&to_json(&report)?)?;
+    } else {
+        print(text.trim_end())?;
+    }
+    Ok(report.summary.exit_code)
+}
+
+fn verdicts(
+    source: &Source,
+    tier: Tier,
+    seed: Seed,
+    only: &[String],
+    command: String,
+    threads: Option<u16>,
+) -> Result<Report> {
+    let progress = Progress::on_terminal();
+    let text = source.text();
+    with_threads(threads, || {
+        let plan = source.plan(tier)?;
+        run(&plan, &RunOptions { tier, seed, only, source: &text, command, progress: &progress })
+    })?
+}
+
+/// `TIER@SEED@SOURCE@CHECK`, the seed in hexadecimal.
+struct Replay {
+    tier: Tier,
+    seed: u64,
+    source: Source,
+    check: String,
+}
+
+impl Replay {
+    fn parse(token: &str) -> Result<Self> {
+        let wrong = || VerifyError::Input {
+            detail: format!(
+                "replay token is \"{token}\"; it must be TIER@SEED@DATA@CHECK as a report prints it, e.g. \
+                 quick@1f@digits@equipartition/wrong-theories/pooled"
+            ),
+        };
+        let (tier, rest) = token.split_once('@').ok_or_else(wrong)?;
+        let (seed, rest) = rest.split_once('@').ok_or_else(wrong)?;
+        let (source, check) = rest.rsplit_once('@').ok_or_else(wrong)?;
+        Ok(Self {
+            tier: tier.parse().map_err(|_| wrong())?,
+            seed: u64::from_str_radix(seed, 16).map_err(|_| wrong())?,
+            source: Source::parse(source),
+            check: check.into(),
+        })
+    }
+}
+
+fn summary_line(report: &Report) -> String {
+    let summary = &report.summary;
+    format!(
+        "{}: {} claims supported, {} wrong theories refuted as required, {} refuted unexpectedly, {} wrong theories not \
+         refuted, {} undecided ({} checks, tier {}, seed {} ({}))",
+        if summary.exit_code == 0 { "as expected" } else { "NOT as expected" },
+        summary.supported,
+        summary.refuted_as_required,
+        summary.refuted_unexpectedly,
+        summary.not_refuted,
+        summary.undecided,
+        summary.checks,
+        report.tier,
+        report.seed,
+        report.seed_origin
+    )
+}
+
+fn verdict_name(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Supported => "supported",
+        Verdict::Refuted => "refuted",
+        Verdict::Undecided => "undecided",
+    }
+}
+
+/// Claims with their checks, one line each.
+fn check_text(report: &Report) -> String {
+    use std::fmt::Write;
+    let mut text = String::new();
+    // writing to a String cannot fail
+    for claim in &report.claims {
+        let mark = if claim.as_expected { "ok  " } else { "!!  " };
+        let wrong = if claim.expectation == Expectation::Refuted { " (must be refuted)" } else { "" };
+        let _ = writeln!(text, "{mark}{} {}{wrong}: {}", verdict_name(claim.verdict), claim.id, claim.headline);
+        for check in &claim.checks {
+            let number = |value: f64| {
+                if check.effect_unit == "relative" && value.abs() >= 1e-5 {
+                    format!("{:.3} %", 100.0 * value)
+                } else {
+                    format!("{value:.2e}")
+                }
+            };
+            let resolution = match (check.minimum_detectable_effect, check.tolerance) {
+                (Some(effect), _) => format!("MDE {} (power {})", number(effect), check.power.unwrap_or(f64::NAN)),
+                (None, Some(tolerance)) => format!("tolerance {tolerance:.0e}"),
+                (None, None) => "no resolution".into(),
+            };
+            let evidence = match (check.p_value, check.e_value) {
+                (Some(p), _) => format!(", p = {p:.2e}"),
+                (None, Some(e)) => format!(", e = {e:.2e}"),
+                (None, None) => String::new(),
+            };
+            let _ = writeln!(
+                text,
+                "      {:<10}{}: effect {}, {resolution}{evidence}{}",
+                verdict_name(check.verdict),
+                check.id,
+                number(check.effect),
+                check.note.as_ref().map_or_else(String::new, |note| format!(" [{note}]"))
+            );
+        }
+    }
+    let _ = writeln!(text, "{}", summary_line(report));
+    for claim in report.claims.iter().filter(|claim| !claim.as_expected) {
+        for check in &claim.checks {
+            let _ = writeln!(text, "replay: langevin check --replay '{}'", check.replay);
+        }
+    }
+    text
+}
+
+fn claims(as_json: bool) -> Result<u8> {
+    if as_json {
+        let list: Vec<serde_json::Value> = CLAIMS
+            .iter()
+            .map(|claim| {
+                json!({
+                    "id": claim.id,
+                    "title": claim.title,
+                    "statement": claim.statement,
+                    "paper": claim.paper,
+                    "errata": claim.errata,
+                    "assumptions": claim.assumptions,
+                    "comparison": claim.comparison,
+                    "expectation": claim.expectation,
+                    "implemented": claim.implemented,
+                })
+            })
+            .collect();
+        let document = json!({"claims": list, "coverage": COVERAGE.as_slice()});
+        print(&pretty(&document)?)?;
+        return Ok(0);
+    }
+    for (expectation, heading) in [
+        (Expectation::Supported, "Claims that must hold"),
+        (Expectation::Refuted, "Wrong theories that must be refuted"),
+    ] {
+        print(&format!("{heading}\n"))?;
+        for claim in CLAIMS.iter().filter(|claim| claim.expectation == expectation) {
+            print(&format!("  {}\n    {} [{}]", claim.id, claim.title, claim.paper))?;
+            print(&format!("    {}", claim.statement))?;
+            let errata =
+                if claim.errata.is_empty() { String::new() } else { format!("; errata {}", claim.errata.join(", ")) };
+            print(&format!("    assumes: {}{errata}", claim.assumptions.join(", ")))?;
+            print(&format!("    in {}\n", claim.implemented))?;
+        }
+    }
+    print("Coverage of the paper (rows without an implementation are left empty)\n")?;
+    for row in COVERAGE {
+        let text = format!(
+            "  {:<13} {:<42} {:<70} {:<60} {}",
+            row.item, row.subject, row.implemented, row.checked_by, row.errata
+        );
+        print(text.trim_end())?;
+    }
+    Ok(0)
+}
+
+fn predict_file(file: &Path, compact: bool) -> Result<u8> {
+    let (name, text, folder) = if file == Path::new("-") {
+        let mut text = String::new();
+        std::io::stdin()
+            .lock()
+            .read_to_string(&mut text)
+            .map_err(|error| VerifyError::Input { detail: format!("standard input: {error}") })?;
+        ("standard input".to_owned(), text, Path::new(""))
+    } else {
+        let text = std::fs::read_to_string(file)
+            .map_err(|error| VerifyError::Input { detail: format!("{}: {error}", file.display()) })?;
+        (file.display().to_string(), text, file.parent().unwrap_or_else(|| Path::new("")))
+    };
+    let document = if name == "standard input" {
+        serde_json::from_str(&text).map_err(|error| VerifyError::Input { detail: format!("{name}: {error}") })?
+    } else {
+        document::parse(&name, &text)?
+    };
+    let answer = predict(document, folder).map_err(|error| error.in_file(&name))?;
+    print(&if compact { answer.to_string() } else { pretty(&answer)? })?;
+    Ok(0)
+}
+
+fn simulate_file(arguments: &SimulateArguments) -> Result<u8> {
+    if let Some(path) = &arguments.out {
+        check_path(path)?;
+    }
+    let problem = Problem::read(&arguments.problem)?;
+    let progress = Progress::on_terminal();
+    let simulated = with_threads(arguments.threads, || simulate(&problem, &progress))?
+        .map_err(|error| error.in_file(&arguments.problem.display().to_string()))?;
+    if let Some(path) = &arguments.out {
+        simulated.write(path)?;
+    }
+    if arguments.json {
+        print(&pretty(&simulated.summary)?)?;
+    } else {
+        let number = |key: &str| simulated.summary[key].as_f64().unwrap_or(f64::NAN);
+        print(&format!(
+            "{} chains x {} steps in {:.2} s: {:.3e} chain-steps per second",
+            simulated.summary["chains"],
+            simulated.summary["steps"],
+            number("seconds"),
+            number("chain_steps_per_second")
+        ))?;
+        for array in &simulated.arrays {
+            let shape: Vec<String> = array.shape.iter().map(u64::to_string).collect();
+            print(&format!("  {:<42} {}", array.name, shape.join(" x ")))?;
+        }
+        if arguments.out.is_none() {
+            print("nothing was written; --out FILE.npz or FILE.json keeps the arrays")?;
+        }
+    }
+    Ok(0)
+}
+
+/// Runs `langevin-nn` with the same arguments: beside this binary, then on PATH.
+fn hand_over(arguments: &[String]) -> Result<u8> {
+    let name = format!("langevin-nn{}", std::env::consts::EXE_SUFFIX);
+    let beside = std::env::current_exe().ok().map(|path| path.with_file_name(&name)).filter(|path| path.exists());
+    let status = std::process::Command::new(beside.unwrap_or_else(|| name.into())).args(arguments).status();
+    match status {
+        Ok(status) => Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(4)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(VerifyError::Input {
+            detail: "langevin-nn is not installed: it is not beside langevin and not on PATH. It is not part of this \
+                     version of langevin"
+                .into(),
+        }),
+        Err(source) => Err(VerifyError::Output { path: "langevin-nn".into(), source }),
+    }
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "an argument of map_err")]
+fn render_error(error: render::RenderError) -> VerifyError {
+    VerifyError::Render { detail: error.to_string() }
+}
+
+fn to_json(report: &Report) -> Result<String> {
+    serde_json::to_string_pretty(report).map_err(|error| VerifyError::Render { detail: error.to_string() })
+}
+
+fn pretty(value: &serde_json::Value) -> Result<String> {
+    serde_json::to_string_pretty(value).map_err(|error| VerifyError::Render { detail: error.to_string() })
+}

@@ -1,0 +1,36 @@
+//! Claims about SGD, the statistics that decide them, and the reports that say how.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`claims`] | the registry of built-in claims |
+//! | [`plan`] | which scenarios a run consists of |
+//! | [`scenario`] | problems with a sampling plan; each decides several checks |
+//! | [`ledger`] | the error budget |
+//! | [`statistics`] | the tests |
+//! | [`run`](mod@run) | plan in, [`report::Report`] out |
+//! | [`render`] | the report as HTML, JUnit, Markdown |
+//! | [`predict`](mod@predict) | theory only |
+//! | [`simulate`] | simulation only |
+//! | [`command`] | the command line |
+
+pub mod claims;
+pub mod command;
+pub mod coverage;
+pub mod document;
+pub mod error;
+pub mod ledger;
+pub mod output;
+pub mod plan;
+pub mod predict;
+pub mod problem;
+pub mod progress;
+pub mod render;
+pub mod report;
+pub mod run;
+pub mod scenario;
+pub mod seed;
+pub mod simulate;
+pub mod statistics;
+pub mod tier;
+
+pub use error::{Result, VerifyError};

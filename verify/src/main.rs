@@ -1,0 +1,7 @@
+//! The `langevin` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    langevin_verify::command::main()
+}

@@ -1,0 +1,347 @@
+//! The plan of a run: which scenarios, on which data, at which hyperparameters. Everything is derived from the data set:
+//! learning rates are a fixed fraction of the largest mean-square stable one, weight decay a fixed fraction of the
+//! largest curvature, both rounded to two digits and one.
+
+use std::sync::Arc;
+
+use langevin_sim::Dataset;
+use langevin_sim::data::GaussianSpec;
+use langevin_theory::minibatch::MinibatchLaw;
+use langevin_theory::{Hyperparameters, Sampling, TheoryError, gradient_noise};
+use nalgebra::DMatrix;
+
+use crate::error::{Result, VerifyError};
+use crate::ledger::Ledger;
+use crate::problem::{Noise, Problem};
+use crate::scenario::{
+    GaussianExact, Identities, Mutant, Oscillation, Prepared, Reshuffled, Scenario, StabilityEdge, StationaryMinibatch,
+    TinyMinibatch,
+};
+use crate::tier::Tier;
+
+/// Fraction of the largest mean-square stable learning rate at which stationary scenarios run.
+const STABILITY_FRACTION: f64 = 0.3;
+
+/// lambda over the largest curvature.
+const DECAY_FRACTION: f64 = 1.0 / 70.0;
+
+/// Most directions of the scenario with Gaussian noise on the data's own spectrum.
+const GAUSSIAN_MODES: usize = 8;
+
+/// All scenarios of a run.
+pub struct Plan {
+    /// The data set.
+    pub prepared: Arc<Prepared>,
+    /// In the order in which they run.
+    pub scenarios: Vec<Box<dyn Scenario>>,
+    /// The error budget over all their checks.
+    pub ledger: Ledger,
+}
+
+impl Plan {
+    fn new(prepared: Arc<Prepared>, scenarios: Vec<Box<dyn Scenario>>) -> Result<Self> {
+        let weights = scenarios.iter().flat_map(|scenario| {
+            let checks = scenario.checks();
+            let id = scenario.id().to_owned();
+            checks.into_iter().filter_map(move |spec| spec.weight.map(|weight| (spec.id(&id), weight)))
+        });
+        let ledger = Ledger::new(weights)?;
+        Ok(Self { prepared, scenarios, ledger })
+    }
+
+    /// The main job on a data set.
+    ///
+    /// # Errors
+    /// [`VerifyError::Input`] for data without curvature or without gradient noise: there is nothing to test.
+    pub fn for_data(dataset: Dataset, tier: Tier) -> Result<Self> {
+        let prepared = Prepared::new(dataset)?;
+        let batch = default_batch(prepared.dataset.problem.samples());
+        let steepest = prepared.quadratic.eigenvalues()[0];
+        if steepest <= 0.0 {
+            return Err(VerifyError::Input { detail: "all features are zero; at least one must vary".into() });
+        }
+        let decay = one_digit(DECAY_FRACTION * steepest);
+        if !has_noise(&prepared, decay)? {
+            return Err(VerifyError::Input {
+                detail: format!(
+                    "the data set \"{}\" has no gradient noise at its minimum (every sample has the same gradient); \
+                     SGD on it is deterministic and there is nothing to test",
+                    prepared.dataset.name
+                ),
+            });
+        }
+        let mut rates = Vec::new();
+        for momentum in [0.9, 0.0] {
+            rates.push((momentum, stable_rate(&prepared, momentum, decay, batch)?));
+        }
+        let main = Hyperparameters::new(rates[0].1, rates[0].0, decay, batch)?;
+        let mut scenarios: Vec<Box<dyn Scenario>> = Vec::new();
+        scenarios.push(Box::new(Identities {
+            prepared: prepared.clone(),
+            sgd: main,
+            shown: vec![
+                main,
+                Hyperparameters::new(rates[1].1, 0.0, decay, batch)?,
+                Hyperparameters::new(main.learning_rate(), 0.5, 0.0, batch)?,
+            ],
+        }));
+        for &(momentum, rate) in &rates {
+            for weight_decay in [decay, 0.0] {
+                if weight_decay <= 0.0 && !has_noise(&prepared, 0.0)? {
+                    continue;
+                }
+                for sampling in [Sampling::WithReplacement, Sampling::WithoutReplacement] {
+                    let sgd = Hyperparameters::new(rate, momentum, weight_decay, batch)?;
+                    let first = scenarios.len() == 1;
+                    scenarios.push(Box::new(stationary(&prepared, sgd, sampling, tier, first)));
+                }
+            }
+        }
+        if let Some(reshuffled) = Reshuffled::new(&prepared.dataset, main, tier.pooled())? {
+            scenarios.push(Box::new(reshuffled));
+        }
+        scenarios.extend(oscillations(&prepared, batch, tier)?);
+        scenarios.push(Box::new(gaussian_on_data(&prepared, decay, batch, tier)?));
+        scenarios.extend(fixed_scenarios(tier)?);
+        Self::new(prepared, scenarios)
+    }
+
+    /// A user's problem file: its own hyperparameters, and the scenarios that do not depend on data.
+    ///
+    /// # Errors
+    /// [`VerifyError::Theory`] for a problem without a stationary law.
+    pub fn for_problem(problem: Problem, tier: Tier) -> Result<Self> {
+        let Problem { data, sgd, sampling, noise, .. } = problem;
+        let prepared = Prepared::new(data)?;
+        if prepared.quadratic.rank() == 0 {
+            return Err(VerifyError::Input { detail: "all features are zero; at least one must vary".into() });
+        }
+        if !has_noise(&prepared, sgd.weight_decay())? {
+            return Err(VerifyError::Input {
+                detail: "the data have no gradient noise at the minimum; there is nothing to test".into(),
+            });
+        }
+        if sampling.noise_factor(prepared.dataset.problem.samples(), sgd.batch_size())? <= 0.0 {
+            return Err(VerifyError::Input {
+                detail: format!(
+                    "sgd.batch_size is {} and the batch is the whole data set: SGD is deterministic and there is \
+                     nothing to test",
+                    sgd.batch_size()
+                ),
+            });
+        }
+        let mut scenarios: Vec<Box<dyn Scenario>> = Vec::new();
+        match (noise, sampling) {
+            (Noise::Gaussian, _) => {
+                scenarios.push(Box::new(gaussian_problem(&prepared, sgd, sampling, tier)?));
+            }
+            (Noise::Minibatch, Sampling::Reshuffle) => {
+                let without = Sampling::WithoutReplacement;
+                MinibatchLaw::with_quadratic(&prepared.dataset.problem, &prepared.quadratic, &sgd, without)?
+                    .require_stable()?;
+                if let Some(reshuffled) = Reshuffled::new(&prepared.dataset, sgd, tier.pooled())? {
+                    scenarios.push(Box::new(reshuffled));
+                }
+            }
+            (Noise::Minibatch, _) => {
+                MinibatchLaw::with_quadratic(&prepared.dataset.problem, &prepared.quadratic, &sgd, sampling)?
+                    .require_stable()?;
+                scenarios.push(Box::new(Identities { prepared: prepared.clone(), sgd, shown: vec![sgd] }));
+                scenarios.push(Box::new(stationary(&prepared, sgd, sampling, tier, true)));
+            }
+        }
+        scenarios.extend(fixed_scenarios(tier)?);
+        Self::new(prepared, scenarios)
+    }
+}
+
+/// S = 32, or a quarter of small data.
+fn default_batch(samples: usize) -> usize {
+    32.min((samples / 4).max(1))
+}
+
+/// A number rounded to one significant digit.
+fn one_digit(value: f64) -> f64 {
+    format!("{value:.0e}").parse().unwrap_or(value)
+}
+
+/// A number rounded to two significant digits.
+fn two_digits(value: f64) -> f64 {
+    format!("{value:.1e}").parse().unwrap_or(value)
+}
+
+/// Whether gradients at the ridge minimum differ between samples.
+fn has_noise(prepared: &Prepared, weight_decay: f64) -> Result<bool> {
+    let data = &prepared.dataset.problem;
+    let minimum = prepared.quadratic.minimum_ridge(weight_decay);
+    let mut trace = 0.0;
+    for output in 0..data.outputs() {
+        trace += gradient_noise::covariance(data, &minimum, output)?.trace();
+    }
+    let scale = prepared.quadratic.eigenvalues().sum() * data.targets().norm_squared() / data.samples() as f64;
+    Ok(trace > 1e-20 * scale)
+}
+
+fn stable_rate(prepared: &Prepared, momentum: f64, weight_decay: f64, batch: usize) -> Result<f64> {
+    let probe = Hyperparameters::new(1.0, momentum, weight_decay, batch)?;
+    let law = MinibatchLaw::with_quadratic(
+        &prepared.dataset.problem,
+        &prepared.quadratic,
+        &probe,
+        Sampling::WithReplacement,
+    )?;
+    let limit =
+        law.learning_rate_limit()?.ok_or(TheoryError::Singular { what: "no curvature limits the learning rate" })?;
+    Ok(two_digits(STABILITY_FRACTION * limit))
+}
+
+/// Steps of a chain: so many relaxation times of the slowest mode that chain averages are close to normal, within limits.
+fn chain_steps(prepared: &Prepared, sgd: &Hyperparameters) -> u64 {
+    let rank = prepared.quadratic.rank();
+    let slowest = prepared.quadratic.curvatures(sgd.weight_decay())[rank - 1];
+    let map = langevin_theory::discrete::ModeMap::new(sgd.learning_rate(), sgd.momentum(), slowest);
+    let needed = -40.0 / map.spectral_radius().ln();
+    // without momentum the same modes relax more slowly
+    let most = if sgd.momentum() < 0.5 { 2000.0 } else { 800.0 };
+    needed.clamp(200.0, most) as u64
+}
+
+fn stationary(
+    prepared: &Arc<Prepared>,
+    sgd: Hyperparameters,
+    sampling: Sampling,
+    tier: Tier,
+    first: bool,
+) -> StationaryMinibatch {
+    let (momentum, decay) = (sgd.momentum(), sgd.weight_decay());
+    let short = if sampling == Sampling::WithReplacement { "with" } else { "without" };
+    let mutants = if first {
+        vec![Mutant::SdeTrueNoise, Mutant::SdeAssumption3, Mutant::SdeUncorrelated, Mutant::Equation17AsPrinted]
+    } else {
+        Vec::new()
+    };
+    StationaryMinibatch {
+        id: format!("{short}-beta{momentum}-lambda{decay}"),
+        description: format!("{}, minibatches {} replacement, stationary start", prepared.dataset.name, short),
+        caption: format!("{short} replacement, β = {momentum}, λ = {decay}"),
+        steps: chain_steps(prepared, &sgd),
+        prepared: prepared.clone(),
+        sgd,
+        sampling,
+        targets: [tier.pooled(), tier.single()],
+        mutants,
+        draw_displacement: first,
+        draw_variances: true,
+        draw_equipartition: first,
+    }
+}
+
+/// Figure 2 at two momenta: the top mode is over- and underdamped.
+fn oscillations(prepared: &Arc<Prepared>, batch: usize, tier: Tier) -> Result<Vec<Box<dyn Scenario>>> {
+    let steepest = prepared.quadratic.eigenvalues()[0];
+    // eta h = 0.01 lies between the critical values of the two momenta, 0.027 and 0.00064
+    let rate = 0.01 / steepest;
+    [(0.7, "overdamped"), (0.95, "underdamped")]
+        .into_iter()
+        .map(|(momentum, name)| {
+            Ok(Box::new(Oscillation {
+                id: format!("oscillation-{name}"),
+                prepared: prepared.clone(),
+                sgd: Hyperparameters::new(rate, momentum, 0.0, batch)?,
+                steps: 240,
+                target: tier.single(),
+            }) as Box<dyn Scenario>)
+        })
+        .collect()
+}
+
+/// The top modes of the data with their true, non-commuting noise covariance, at half the classical stability edge.
+fn gaussian_on_data(prepared: &Prepared, decay: f64, batch: usize, tier: Tier) -> Result<GaussianExact> {
+    let size = prepared.quadratic.rank().min(GAUSSIAN_MODES);
+    let momentum = 0.9;
+    let steepest = prepared.quadratic.curvatures(decay)[0];
+    let rate = 0.5 * 2.0 * (1.0 + momentum) / steepest;
+    let sgd = Hyperparameters::new(rate, momentum, decay, batch)?;
+    let full = noise_in_eigenbasis(prepared, decay)? / batch as f64;
+    Ok(GaussianExact {
+        id: "gaussian-large-rate".into(),
+        description: format!(
+            "top {size} modes of {} with Gaussian noise of their true covariance, half the stability edge",
+            prepared.dataset.name
+        ),
+        sgd,
+        eigenvalues: prepared.quadratic.eigenvalues().iter().take(size).copied().collect(),
+        noise: full.view((0, 0), (size, size)).into_owned(),
+        targets: [tier.pooled(), tier.single()],
+    })
+}
+
+fn gaussian_problem(
+    prepared: &Prepared,
+    sgd: Hyperparameters,
+    sampling: Sampling,
+    tier: Tier,
+) -> Result<GaussianExact> {
+    let size = prepared.quadratic.rank();
+    let factor = sampling.noise_factor(prepared.dataset.problem.samples(), sgd.batch_size())?;
+    let full = noise_in_eigenbasis(prepared, sgd.weight_decay())? * factor;
+    Ok(GaussianExact {
+        id: "gaussian-problem".into(),
+        description: format!("{} with Gaussian noise of its covariance at the minimum", prepared.dataset.name),
+        sgd,
+        eigenvalues: prepared.quadratic.eigenvalues().iter().take(size).copied().collect(),
+        noise: full.view((0, 0), (size, size)).into_owned(),
+        targets: [tier.pooled(), tier.single()],
+    })
+}
+
+/// Sigma at the ridge minimum of the first output, in the eigenbasis.
+fn noise_in_eigenbasis(prepared: &Prepared, decay: f64) -> Result<DMatrix<f64>> {
+    let minimum = prepared.quadratic.minimum_ridge(decay);
+    let covariance = gradient_noise::covariance(&prepared.dataset.problem, &minimum, 0)?;
+    Ok(prepared.quadratic.to_eigenbasis(&covariance))
+}
+
+/// Scenarios that do not depend on the data set: every regime, the stability edge, wrong theories, enumerated batches.
+fn fixed_scenarios(tier: Tier) -> Result<Vec<Box<dyn Scenario>>> {
+    let momentum = 0.5;
+    // eta h: overdamped, nearly critical (at 0.0858), underdamped, alternating (above 2.914); the edge is at 3
+    let eigenvalues = vec![2.95, 1.5, 0.3, 0.09, 0.08, 0.04];
+    let size = eigenvalues.len();
+    let noise = DMatrix::from_fn(size, size, |i, j| {
+        let decay = 0.6_f64.powi(i32::try_from(i.abs_diff(j)).unwrap_or(i32::MAX));
+        decay * (1.0 + i as f64) * (1.0 + j as f64) * 0.01
+    });
+    let regimes = GaussianExact {
+        id: "gaussian-every-regime".into(),
+        description: "six modes in every damping regime, Gaussian noise that does not commute with H".into(),
+        sgd: Hyperparameters::new(1.0, momentum, 0.0, 1)?,
+        eigenvalues,
+        noise,
+        targets: [tier.pooled(), tier.single()],
+    };
+    let spec = GaussianSpec { eigenvalues: vec![1.0, 0.7, 0.45, 0.3], noise: 0.5, rows: 48, seed: 17 };
+    let small = Prepared::new(Dataset::gaussian(&spec)?)?;
+    let decay = one_digit(0.3 * small.quadratic.eigenvalues()[1]);
+    let rate = stable_rate(&small, 0.8, decay, 16)?;
+    let mut wrong =
+        stationary(&small, Hyperparameters::new(rate, 0.8, decay, 16)?, Sampling::WithoutReplacement, tier, false);
+    wrong.id = "wrong-theories".into();
+    wrong.description =
+        "48 synthetic samples, batches of 16 without replacement, weight decay of the order of h".into();
+    wrong.draw_variances = false;
+    wrong.mutants = vec![
+        Mutant::KappaWithoutSquare,
+        Mutant::WeightDecayForgotten,
+        Mutant::OnePlusBetaDropped,
+        Mutant::FinitePopulationMissing,
+        Mutant::SdeTrueNoise,
+        Mutant::SdeUncorrelated,
+    ];
+    Ok(vec![
+        Box::new(regimes),
+        Box::new(StabilityEdge { momentum, target: tier.single() }),
+        Box::new(wrong),
+        Box::new(TinyMinibatch { target: tier.pooled() }),
+    ])
+}

@@ -1,0 +1,364 @@
+//! The report as one HTML page. This module turns the report into what the template prints; `templates/report.html`
+//! decides how it looks. The template escapes every string itself, except the markup that [`mathematics`] and
+//! [`plots`] have made.
+
+use askama::Template;
+
+use super::number::{Notation, count, percent, setting, significant};
+use super::wording::{self, Finding, Outcome};
+use super::{RenderError, mathematics, plots};
+use crate::report::{CheckResult, ClaimResult, Expectation, Report, ScenarioSummary, Verdict};
+
+/// Renders the page.
+pub(super) fn render(report: &Report) -> Result<String, RenderError> {
+    let claims: Vec<Claim<'_>> = report.claims.iter().map(Claim::new).collect();
+    Ok(Page::new(report, &claims).render()?)
+}
+
+const PAGE: Notation = Notation::Typeset;
+
+#[derive(Template)]
+#[template(path = "report.html")]
+struct Page<'a> {
+    report: &'a Report,
+    headline: String,
+    banner_style: &'static str,
+    banner_symbol: &'static str,
+    counts: Vec<Count>,
+    attention: Vec<&'a Claim<'a>>,
+    facts: Vec<(&'static str, String)>,
+    figures: Vec<Figure>,
+    sections: Vec<Section<'a>>,
+    scenarios: Vec<Scenario<'a>>,
+    family_wise_error: String,
+}
+
+/// A number in the banner.
+struct Count {
+    number: usize,
+    label: &'static str,
+    style: &'static str,
+}
+
+struct Figure {
+    number: usize,
+    id: &'static str,
+    caption: String,
+    columns: usize,
+    panels: Vec<plots::Panel>,
+    legend: Vec<plots::LegendEntry>,
+    omitted: String,
+}
+
+/// Claims with the same expectation.
+struct Section<'a> {
+    id: &'static str,
+    title: &'static str,
+    introduction: &'static str,
+    claims: Vec<&'a Claim<'a>>,
+}
+
+struct Claim<'a> {
+    result: &'a ClaimResult,
+    anchor: String,
+    outcome: Outcome,
+    statement: String,
+    comparison: &'static str,
+    decisive: Option<Finding>,
+    decisive_note: String,
+    checks: Vec<Check<'a>>,
+}
+
+struct Check<'a> {
+    result: &'a CheckResult,
+    layer: &'static str,
+    verdict: &'static str,
+    style: &'static str,
+    finding: Finding,
+    samples: String,
+    family: String,
+    command: String,
+}
+
+struct Scenario<'a> {
+    result: &'a ScenarioSummary,
+    learning_rate: String,
+    momentum: String,
+    weight_decay: String,
+    chains: String,
+    steps: String,
+    stability_fraction: String,
+    spectral_radius: String,
+    sde_error_assumption3: String,
+    sde_error_true_noise: String,
+}
+
+impl<'a> Page<'a> {
+    fn new(report: &'a Report, claims: &'a [Claim<'a>]) -> Self {
+        let summary = &report.summary;
+        let surprises = summary.refuted_unexpectedly + summary.not_refuted;
+        let (banner_style, banner_symbol) = match (surprises, summary.undecided) {
+            (0, 0) if !claims.is_empty() => ("supported", "✓"),
+            (0, _) => ("undecided", "?"),
+            _ => ("surprise", "✗"),
+        };
+        Self {
+            report,
+            headline: wording::headline(report),
+            banner_style,
+            banner_symbol,
+            counts: counts(report),
+            attention: claims.iter().filter(|claim| claim.needs_attention()).collect(),
+            facts: facts(report),
+            figures: figures(report),
+            sections: sections(claims),
+            scenarios: report.scenarios.iter().map(Scenario::new).collect(),
+            family_wise_error: setting(report.family_wise_error, PAGE),
+        }
+    }
+}
+
+fn counts(report: &Report) -> Vec<Count> {
+    let summary = &report.summary;
+    let count =
+        |number, label, style: &'static str| Count { number, label, style: if number == 0 { "none" } else { style } };
+    vec![
+        count(summary.supported, "supported", Outcome::Supported.style()),
+        count(summary.refuted_as_required, "wrong theories refuted, as required", Outcome::RefutedAsRequired.style()),
+        count(summary.undecided, "undecided", Outcome::Undecided.style()),
+        count(summary.refuted_unexpectedly, "refuted unexpectedly", Outcome::RefutedUnexpectedly.style()),
+        count(summary.not_refuted, "wrong theories not refuted", Outcome::NotRefuted.style()),
+    ]
+}
+
+fn facts(report: &Report) -> Vec<(&'static str, String)> {
+    let data = &report.data;
+    let origin = match report.seed_origin.as_str() {
+        "epoch" => " (the constant of this version)".to_owned(),
+        "given" => " (given on the command line)".to_owned(),
+        "fresh" => " (drawn afresh for this run)".to_owned(),
+        other => format!(" ({other})"),
+    };
+    let [largest, smallest] = data.curvature_range;
+    let mut facts = vec![
+        ("Data", format!("{}: {}", data.name, data.description)),
+        (
+            "Size",
+            format!(
+                "{}, {}, {}; Hessian of rank {} and trace {}, its nonzero eigenvalues from {} to {}",
+                plural(data.samples, "sample"),
+                plural(data.features, "feature"),
+                plural(data.outputs, "output"),
+                count(data.rank as u64),
+                significant(data.hessian_trace, 3, PAGE),
+                significant(largest, 3, PAGE),
+                significant(smallest, 3, PAGE),
+            ),
+        ),
+    ];
+    facts.extend(data.attribution.iter().map(|attribution| ("Attribution", attribution.clone())));
+    facts.extend([
+        ("Tier", report.tier.clone()),
+        ("Seed", format!("{}{origin}", report.seed)),
+        (
+            "Decisions",
+            format!("{} of {}", plural(report.summary.checks, "check"), plural(report.claims.len(), "claim")),
+        ),
+        (
+            "Error budget",
+            format!("false-alarm probability of the whole run at most {}", setting(report.family_wise_error, PAGE)),
+        ),
+        ("Version", format!("langevin {}, {}", report.version, report.schema)),
+    ]);
+    facts
+}
+
+fn figures(report: &Report) -> Vec<Figure> {
+    let number = |(index, plot): (usize, plots::Plot)| {
+        Figure {
+        number: index + 1,
+        id: plot.id,
+        caption: mathematics::prose(plot.caption),
+        columns: plot.columns.min(plot.panels.len()),
+        omitted: match plot.omitted() {
+            0 => String::new(),
+            1 => "One value has no place on these axes (not finite, or not positive on a logarithmic axis) and is left out.".to_owned(),
+            n => format!(
+                "{} values have no place on these axes (not finite, or not positive on a logarithmic axis) and are left out.",
+                count(n as u64)
+            ),
+        },
+        panels: plot.panels,
+        legend: plot.legend,
+    }
+    };
+    plots::all(&report.figures).into_iter().enumerate().map(number).collect()
+}
+
+fn sections<'a>(claims: &'a [Claim<'a>]) -> Vec<Section<'a>> {
+    let expecting =
+        |expectation| claims.iter().filter(|claim| claim.result.expectation == expectation).collect::<Vec<_>>();
+    [
+        Section {
+            id: "must-hold",
+            title: "Theory that must hold",
+            introduction: "Each of these must survive tests that would have seen a departure of the size of the minimum \
+                           detectable effect. The row shows the check with the strongest evidence against the claim.",
+            claims: expecting(Expectation::Supported),
+        },
+        Section {
+            id: "must-be-refuted",
+            title: "Wrong theories that must be refuted",
+            introduction: "Each of these is wrong on purpose: a slip in a formula, or a formula used where it does not \
+                           hold. The run must notice. The row shows the check that refutes it most strongly.",
+            claims: expecting(Expectation::Refuted),
+        },
+    ]
+    .into_iter()
+    .filter(|section| !section.claims.is_empty())
+    .collect()
+}
+
+impl<'a> Claim<'a> {
+    fn new(result: &'a ClaimResult) -> Self {
+        let decisive = wording::decisive_check(result);
+        Self {
+            result,
+            anchor: anchor(&result.id),
+            outcome: Outcome::of(result),
+            statement: mathematics::display(&result.statement),
+            comparison: wording::comparison(result.comparison),
+            decisive: decisive.map(|check| Finding::of(check, PAGE)),
+            decisive_note: decisive.map(decisive_note).unwrap_or_default(),
+            checks: result.checks.iter().map(Check::new).collect(),
+        }
+    }
+
+    fn needs_attention(&self) -> bool {
+        self.outcome.is_surprise() || self.outcome == Outcome::Undecided || !self.result.as_expected
+    }
+
+    fn check_count(&self) -> String {
+        plural(self.checks.len(), "check")
+    }
+}
+
+/// Where the figures of a row come from.
+fn decisive_note(check: &CheckResult) -> String {
+    match check.family_size {
+        0 | 1 => check.scenario.clone(),
+        n => format!("{}, largest of {}", check.scenario, count(n)),
+    }
+}
+
+impl<'a> Check<'a> {
+    fn new(result: &'a CheckResult) -> Self {
+        Self {
+            result,
+            layer: wording::layer(result.layer),
+            verdict: wording::verdict(result.verdict),
+            style: match result.verdict {
+                Verdict::Supported => "plain",
+                Verdict::Refuted => "strong",
+                Verdict::Undecided => "undecided",
+            },
+            finding: Finding::of(result, PAGE),
+            samples: match result.samples {
+                0 => "–".to_owned(),
+                n => count(n),
+            },
+            family: match result.family_size {
+                0 | 1 => String::new(),
+                n => format!("family of {}", count(n)),
+            },
+            command: wording::replay_command(result),
+        }
+    }
+}
+
+impl<'a> Scenario<'a> {
+    fn new(result: &'a ScenarioSummary) -> Self {
+        let optional = |value: Option<f64>, write: fn(f64) -> String| value.map_or_else(|| "–".to_owned(), write);
+        let percentage: fn(f64) -> String = |value| significant(100.0 * value, 3, PAGE) + percent(PAGE);
+        Self {
+            result,
+            learning_rate: setting(result.learning_rate, PAGE),
+            momentum: setting(result.momentum, PAGE),
+            weight_decay: setting(result.weight_decay, PAGE),
+            chains: count(result.chains),
+            steps: count(result.steps),
+            stability_fraction: optional(result.stability_fraction, |value| significant(value, 3, PAGE)),
+            spectral_radius: optional(result.spectral_radius, |value| significant(value, 6, PAGE)),
+            sde_error_assumption3: optional(result.sde_error_assumption3, percentage),
+            sde_error_true_noise: optional(result.sde_error_true_noise, percentage),
+        }
+    }
+}
+
+fn plural(number: usize, noun: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{} {noun}{ending}", count(number as u64))
+}
+
+/// A name that works as an anchor.
+fn anchor(id: &str) -> String {
+    let keep = |c: char| {
+        if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' }
+    };
+    format!("claim-{}", id.chars().map(keep).collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::render::{example, html};
+
+    fn page(report: &crate::report::Report) -> String {
+        html(report).expect("the template fills in for any report")
+    }
+
+    #[test]
+    fn the_page_is_self_contained_and_reproducible() {
+        let report = example::report();
+        let text = page(&report);
+        assert_eq!(text, page(&report));
+        for outside in ["<script", "<link", "@import", "url(http", "src=", "href=\"http"] {
+            assert!(!text.contains(outside), "{outside}");
+        }
+        for claim in &report.claims {
+            for check in &claim.checks {
+                assert!(text.contains(&check.replay), "{}", check.id);
+            }
+        }
+    }
+
+    #[test]
+    fn every_formula_of_the_example_is_typeset() {
+        let report = example::report();
+        let text = page(&report);
+        assert!(!text.contains("class=\"latex\""));
+        assert!(text.matches("<math").count() >= report.claims.len());
+    }
+
+    #[test]
+    fn surprises_are_named_at_the_top() {
+        let text = page(&example::report_with_surprises());
+        assert!(text.contains("2 surprises, and 1 claim undecided"));
+        assert!(text.contains("href=\"#claim-"));
+    }
+
+    #[test]
+    fn strings_are_escaped() {
+        let text = page(&example::hostile_report());
+        assert!(!text.contains("<script"));
+        assert!(!text.contains("<img"));
+        assert!(!text.contains("onmouseover=\""));
+        assert!(text.contains("&#60;script") || text.contains("&lt;script"));
+    }
+
+    #[test]
+    fn an_empty_report_is_a_page() {
+        let text = page(&example::empty_report());
+        assert!(text.contains("No claim was checked"));
+        assert!(text.contains("</html>"));
+    }
+}

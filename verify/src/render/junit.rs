@@ -1,0 +1,187 @@
+//! The report as JUnit XML: a test suite per claim and a test case per check.
+//!
+//! - A claim that must hold: a refuting check is a failure.
+//! - A wrong theory that must be refuted: one refuting check suffices, so the others pass with it. If none refutes, every
+//!   check is a failure.
+//! - An undecided check is skipped, not an error: CI systems count errors among failures, and a budget that ended is not
+//!   a refutation. The exit code of the command (3) fails the job.
+//!
+//! Neither times nor identifiers are written: the same report gives the same bytes.
+
+use quick_junit::{NonSuccessKind, Property, TestCase, TestCaseStatus, TestSuite};
+
+use super::RenderError;
+use super::number::{Notation, setting};
+use super::wording::{self, Finding, Outcome};
+use crate::report::{CheckResult, ClaimResult, Expectation, Report, Verdict};
+
+/// Renders the document.
+pub(super) fn render(report: &Report) -> Result<String, RenderError> {
+    let mut document = quick_junit::Report::new(format!("langevin {}", clean(&report.tier)));
+    document.add_test_suites(report.claims.iter().map(|claim| suite(report, claim)));
+    Ok(document.to_string()?)
+}
+
+fn suite(report: &Report, claim: &ClaimResult) -> TestSuite {
+    let mut suite = TestSuite::new(clean(&claim.id));
+    let expectation = match claim.expectation {
+        Expectation::Supported => "must hold",
+        Expectation::Refuted => "must be refuted",
+    };
+    let properties = [
+        ("title", claim.title.clone()),
+        ("statement", claim.statement.clone()),
+        ("paper", claim.paper.clone()),
+        ("errata", claim.errata.join(" ")),
+        ("expectation", expectation.to_owned()),
+        ("outcome", Outcome::of(claim).label().to_owned()),
+        ("headline", claim.headline.clone()),
+        ("seed", report.seed.to_string()),
+        ("family-wise error", setting(report.family_wise_error, Notation::Ascii)),
+    ];
+    suite.add_properties(properties.map(|(name, value)| Property::new(name, clean(&value))));
+    suite.add_test_cases(claim.checks.iter().map(|check| case(claim, check)));
+    // The verdict of the claim has the last word: it must show even where no check carries it.
+    let shown = suite.failures > 0 || (claim.verdict == Verdict::Undecided && suite.skipped > 0);
+    let expected = !Outcome::of(claim).is_surprise() && claim.verdict != Verdict::Undecided;
+    if claim.checks.is_empty() || !(shown || expected) {
+        suite.add_test_case(whole_claim(claim));
+    }
+    suite
+}
+
+fn case(claim: &ClaimResult, check: &CheckResult) -> TestCase {
+    let finding = Finding::of(check, Notation::Ascii);
+    let command = wording::replay_command(check);
+    let message = |what: &str| format!("{what}: {}; repeat with: {command}", finding.line());
+    let status = match (claim.expectation, claim.verdict, check.verdict) {
+        (Expectation::Supported, _, Verdict::Refuted) => failure("refuted", &message("refuted unexpectedly")),
+        (Expectation::Refuted, Verdict::Refuted, _)
+        | (_, _, Verdict::Refuted)
+        | (Expectation::Supported, _, Verdict::Supported) => TestCaseStatus::success(),
+        (_, _, Verdict::Undecided) => skipped(&message("undecided")),
+        (Expectation::Refuted, _, Verdict::Supported) => {
+            failure("not-refuted", &message("a wrong theory was not refuted"))
+        }
+    };
+    let prefix = format!("{}/", claim.id);
+    let name = check.id.strip_prefix(&prefix).unwrap_or(&check.id);
+    let mut case = TestCase::new(clean(name), status);
+    case.set_classname(clean(&claim.id));
+    let mut lines = vec![
+        format!("{}: {}", wording::verdict(check.verdict), finding.line()),
+        format!("quantity: {}", check.quantity),
+        format!(
+            "method: {} ({}), {} samples, family of {}",
+            check.method,
+            wording::layer(check.layer),
+            check.samples,
+            check.family_size
+        ),
+    ];
+    lines.extend(check.note.iter().map(|note| format!("note: {note}")));
+    lines.push(format!("repeat with: {command}"));
+    case.set_system_out(clean(&lines.join("\n")));
+    case
+}
+
+/// Stands for a claim whose verdict no single check carries.
+fn whole_claim(claim: &ClaimResult) -> TestCase {
+    let outcome = Outcome::of(claim);
+    let message = format!("{}: {}", outcome.label(), claim.headline);
+    let status = match outcome {
+        Outcome::Supported | Outcome::RefutedAsRequired => TestCaseStatus::success(),
+        Outcome::RefutedUnexpectedly => failure("refuted", &message),
+        Outcome::NotRefuted => failure("not-refuted", &message),
+        Outcome::Undecided => skipped(&message),
+    };
+    let mut case = TestCase::new("verdict", status);
+    case.set_classname(clean(&claim.id));
+    case
+}
+
+fn failure(kind: &str, message: &str) -> TestCaseStatus {
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+    status.set_type(kind);
+    status.set_message(clean(message));
+    status
+}
+
+fn skipped(message: &str) -> TestCaseStatus {
+    let mut status = TestCaseStatus::skipped();
+    status.set_type("undecided");
+    status.set_message(clean(message));
+    status
+}
+
+/// Characters that XML 1.0 forbids even when they are escaped.
+fn clean(text: &str) -> String {
+    let allowed = |c: char| matches!(c, '\t' | '\n' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
+    text.chars().map(|c| if allowed(c) { c } else { '\u{fffd}' }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::render::{example, junit};
+    use crate::report::Report;
+
+    fn document(report: &Report) -> String {
+        junit(report).expect("XML is written for any report")
+    }
+
+    fn attribute(text: &str, name: &str) -> usize {
+        let start = text.split_once(&format!(" {name}=\"")).expect("the root element has its counts").1;
+        start.split('"').next().and_then(|digits| digits.parse().ok()).expect("a count")
+    }
+
+    #[test]
+    fn a_run_without_surprises_has_no_failures() {
+        let report = example::report();
+        let text = document(&report);
+        assert_eq!(attribute(&text, "failures"), 0);
+        assert_eq!(attribute(&text, "errors"), 0);
+        assert_eq!(attribute(&text, "tests"), report.claims.iter().map(|claim| claim.checks.len()).sum::<usize>());
+        assert_eq!(text.matches("<testsuite ").count(), report.claims.len());
+    }
+
+    #[test]
+    fn surprises_fail_and_undecided_checks_are_skipped() {
+        let text = document(&example::report_with_surprises());
+        assert!(attribute(&text, "failures") >= 2);
+        assert!(attribute(&text, "skipped") >= 1);
+        assert!(text.contains("refuted unexpectedly: effect"));
+        assert!(text.contains("a wrong theory was not refuted"));
+        assert!(text.contains("repeat with: langevin check --replay "));
+    }
+
+    #[test]
+    fn nothing_depends_on_the_moment() {
+        let report = example::report();
+        let text = document(&report);
+        assert_eq!(text, document(&report));
+        for name in [" uuid=", " timestamp=", " time="] {
+            assert!(!text.contains(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_claim_without_checks_still_shows_its_verdict() {
+        let mut report = example::report_with_surprises();
+        for claim in &mut report.claims {
+            claim.checks.clear();
+        }
+        let text = document(&report);
+        assert_eq!(attribute(&text, "tests"), report.claims.len());
+        assert_eq!(attribute(&text, "failures"), 2);
+        assert_eq!(attribute(&text, "skipped"), 1);
+    }
+
+    #[test]
+    fn odd_characters_leave_valid_xml() {
+        let text = document(&example::hostile_report());
+        assert!(!text.contains("<script"));
+        assert!(
+            text.chars().all(|c| matches!(c, '\t' | '\n' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..))
+        );
+    }
+}

@@ -1,0 +1,69 @@
+//! Renderers: one [`Report`] value in, one document out.
+//!
+//! | function | document | reader |
+//! |---|---|---|
+//! | [`html()`] | one self-contained page, no network, no script | people |
+//! | [`junit()`] | JUnit XML, a suite per claim and a case per check | continuous integration |
+//! | [`markdown()`] | a short summary | the page of a CI job |
+//!
+//! None of them computes a verdict, and none reads a clock, so the same report gives the same bytes. Numbers are
+//! worded in one place (`number` and `wording`), which keeps the three documents from contradicting each other.
+//!
+//! ```no_run
+//! use langevin_verify::{render, report::Report};
+//!
+//! let report: Report = serde_json::from_str(&std::fs::read_to_string("report/report.json")?)?;
+//! std::fs::write("report/report.html", render::html(&report)?)?;
+//! std::fs::write("report/junit.xml", render::junit(&report)?)?;
+//! std::fs::write("report/summary.md", render::markdown(&report))?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+use crate::report::Report;
+
+#[cfg(test)]
+pub(crate) mod example;
+mod html;
+mod junit;
+mod markdown;
+mod mathematics;
+mod number;
+mod plots;
+mod wording;
+
+/// Why a report could not be rendered. Neither case depends on the numbers in the report.
+#[derive(Debug, thiserror::Error)]
+pub enum RenderError {
+    /// The HTML template failed.
+    #[error("the HTML template could not be filled in: {0}")]
+    Template(#[from] askama::Error),
+    /// The XML writer failed.
+    #[error("the JUnit document could not be written: {0}")]
+    Junit(#[from] quick_junit::SerializeError),
+}
+
+/// The report as one HTML page that needs nothing else: no network, no script, system fonts.
+///
+/// # Errors
+///
+/// [`RenderError::Template`] if the template cannot be filled in.
+pub fn html(report: &Report) -> Result<String, RenderError> {
+    html::render(report)
+}
+
+/// The report as JUnit XML: a test suite per claim, a test case per check.
+///
+/// A check fails where its answer is a surprise and is skipped where it stayed undecided; the messages carry the
+/// effect, its interval, the evidence and the command that repeats the check.
+///
+/// # Errors
+///
+/// [`RenderError::Junit`] if the XML cannot be written.
+pub fn junit(report: &Report) -> Result<String, RenderError> {
+    junit::render(report)
+}
+
+/// The report as a short Markdown summary: counts, surprises with the commands that repeat them, and all claims.
+pub fn markdown(report: &Report) -> String {
+    markdown::render(report)
+}

@@ -1,0 +1,382 @@
+//! The result of a run as one value. It is built once and rendered many ways (HTML, JSON, JUnit, Markdown).
+//!
+//! Nothing in it depends on the wall clock, the number of threads or the machine's name: the same seed gives the
+//! same bytes of JSON.
+
+use serde::{Deserialize, Serialize};
+
+/// Version of the JSON form; changes when a field changes its meaning or disappears.
+pub const SCHEMA: &str = "langevin-report/1";
+
+/// How a claim is compared with the truth (the square in DESIGN.md).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Comparison {
+    /// Closed form against matrix route against brute force; no random numbers.
+    Identity,
+    /// Samples against the exact moments of the same process; the null hypothesis is exactly true.
+    Sampling,
+    /// The continuous-time prediction against the exact discrete law; no random numbers.
+    Limit,
+}
+
+/// The statistical layer a check belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Layer {
+    /// Deterministic.
+    L0,
+    /// Exact null distribution (Gaussian noise).
+    L1,
+    /// Finite variance (true minibatch noise), independent chains.
+    L2,
+}
+
+/// What a claim is expected to turn out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Expectation {
+    /// A right theory: it must not be refuted.
+    Supported,
+    /// A named wrong theory: it must be refuted.
+    Refuted,
+}
+
+/// The three-valued answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Not refuted by a test that would have seen an effect of the stated size with the stated power.
+    Supported,
+    /// Rejected at the level the ledger grants.
+    Refuted,
+    /// The budget ended, or the data cannot be tested, before either could be said.
+    Undecided,
+}
+
+/// One decision: one quantity of one claim in one scenario.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CheckResult {
+    /// `claim/scenario/quantity`.
+    pub id: String,
+    /// Id of the scenario it ran in (see [`Report::scenarios`]).
+    pub scenario: String,
+    /// Statistical layer.
+    pub layer: Layer,
+    /// The test, in words: `chi-square`, `Student t over chains`, `Catoni e-value`, ...
+    pub method: String,
+    /// What was measured, in words.
+    pub quantity: String,
+    /// Estimated effect: measured / predicted - 1 unless `effect_unit` says otherwise. The largest one of a family.
+    pub effect: f64,
+    /// Unit of `effect`, `interval` and `minimum_detectable_effect`: `relative`, `standard deviations`, `absolute`.
+    pub effect_unit: String,
+    /// Confidence interval of the effect at this check's own level (absent for deterministic checks).
+    pub interval: Option<[f64; 2]>,
+    /// Smallest effect found with probability `power` (absent for deterministic checks; then `tolerance` is given).
+    pub minimum_detectable_effect: Option<f64>,
+    /// Power at the minimum detectable effect.
+    pub power: Option<f64>,
+    /// Level granted by the ledger.
+    pub alpha: Option<f64>,
+    /// Two-sided p-value, corrected for the size of the family inside this check.
+    pub p_value: Option<f64>,
+    /// E-value, for e-value tests.
+    pub e_value: Option<f64>,
+    /// Tolerance of a deterministic check.
+    pub tolerance: Option<f64>,
+    /// Number of independent samples (chains or replicas).
+    pub samples: u64,
+    /// Members of the family (modes, lags) that were tested together.
+    pub family_size: u64,
+    /// The answer.
+    pub verdict: Verdict,
+    /// Anything a reader must know: modes not resolved and the time they would need, guards that fired.
+    pub note: Option<String>,
+    /// Token for `langevin check --replay`.
+    pub replay: String,
+}
+
+/// A claim with all its checks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClaimResult {
+    /// Stable name.
+    pub id: String,
+    /// One line.
+    pub title: String,
+    /// The statement in LaTeX (no delimiters).
+    pub statement: String,
+    /// Where the paper says it, e.g. `(16), G.1`.
+    pub paper: String,
+    /// Errata identifiers, e.g. `E01`.
+    pub errata: Vec<String>,
+    /// What it assumes, in words.
+    pub assumptions: Vec<String>,
+    /// Kind of comparison.
+    pub comparison: Comparison,
+    /// What it must turn out to be.
+    pub expectation: Expectation,
+    /// The answer over all checks. For a claim that must be refuted, one refuting check suffices.
+    pub verdict: Verdict,
+    /// Whether the answer is the expected one.
+    pub as_expected: bool,
+    /// One sentence that carries the figure a reader wants.
+    pub headline: String,
+    /// The decisions.
+    pub checks: Vec<CheckResult>,
+}
+
+/// Counts, and the exit code they imply.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Claims that had to be supported, and were.
+    pub supported: usize,
+    /// Wrong theories that had to be refuted, and were.
+    pub refuted_as_required: usize,
+    /// Claims that had to be supported but were refuted.
+    pub refuted_unexpectedly: usize,
+    /// Wrong theories that survived.
+    pub not_refuted: usize,
+    /// Claims left undecided.
+    pub undecided: usize,
+    /// Number of single decisions.
+    pub checks: usize,
+    /// Exit code of the command.
+    pub exit_code: u8,
+}
+
+/// The data set of the run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DataSummary {
+    /// Name, e.g. `digits`.
+    pub name: String,
+    /// What it is and how it was prepared.
+    pub description: String,
+    /// Attribution and licence, where there is one.
+    pub attribution: Option<String>,
+    /// N.
+    pub samples: usize,
+    /// d.
+    pub features: usize,
+    /// Number of outputs.
+    pub outputs: usize,
+    /// Rank of the Hessian.
+    pub rank: usize,
+    /// Trace of the Hessian.
+    pub hessian_trace: f64,
+    /// Largest and smallest nonzero eigenvalue of the Hessian.
+    pub curvature_range: [f64; 2],
+}
+
+/// One simulated problem.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ScenarioSummary {
+    /// Stable name.
+    pub id: String,
+    /// In words.
+    pub description: String,
+    /// eta.
+    pub learning_rate: f64,
+    /// beta.
+    pub momentum: f64,
+    /// lambda.
+    pub weight_decay: f64,
+    /// S.
+    pub batch_size: usize,
+    /// `with-replacement`, `without-replacement`, `reshuffle`.
+    pub sampling: String,
+    /// `minibatch` or `gaussian`.
+    pub noise: String,
+    /// Chains or replicas.
+    pub chains: u64,
+    /// Steps of each chain.
+    pub steps: u64,
+    /// Modes whose relaxation the chains resolve, and all modes with curvature.
+    pub modes_resolved: usize,
+    /// All modes with curvature.
+    pub modes: usize,
+    /// eta / (largest mean-square stable eta).
+    pub stability_fraction: Option<f64>,
+    /// Per-step contraction of second moments.
+    pub spectral_radius: Option<f64>,
+    /// Largest departure over the modes of the SDE variance with Sigma = sigma^2 H from the exact one, relative.
+    pub sde_error_assumption3: Option<f64>,
+    /// The same for the SDE with the true Sigma at the minimum.
+    pub sde_error_true_noise: Option<f64>,
+    /// Seed of its random streams.
+    pub seed: u64,
+}
+
+/// Variances mode by mode, measured and predicted (positions).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModeVarianceFigure {
+    /// Scenario id.
+    pub scenario: String,
+    /// Short caption, e.g. `with replacement, beta = 0.9, lambda = 0.01`.
+    pub caption: String,
+    /// h of each mode shown, descending.
+    pub curvature: Vec<f64>,
+    /// Measured variance of the position.
+    pub measured: Vec<f64>,
+    /// Half width of the 95 % interval of `measured`.
+    pub half_width: Vec<f64>,
+    /// The exact discrete law.
+    pub exact: Vec<f64>,
+    /// The SDE with Sigma = sigma^2 H (Assumption 3).
+    pub sde_assumption3: Vec<f64>,
+    /// The SDE with the true Sigma at the minimum.
+    pub sde_true_noise: Vec<f64>,
+}
+
+/// Kinetic against potential energy, mode by mode.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EquipartitionFigure {
+    /// Scenario id.
+    pub scenario: String,
+    /// Short label of the series, e.g. `independent batches`, `reshuffled epochs`.
+    pub caption: String,
+    /// h P / 2, measured.
+    pub potential: Vec<f64>,
+    /// m V / 2, measured.
+    pub kinetic: Vec<f64>,
+}
+
+/// One coordinate of the oscillation figure.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OscillationSeries {
+    /// One chain.
+    pub single_chain: Vec<f64>,
+    /// Mean over the chains.
+    pub mean: Vec<f64>,
+    /// Half width of the 95 % interval of the mean.
+    pub half_width: Vec<f64>,
+    /// The exact discrete mean.
+    pub exact: Vec<f64>,
+    /// The SDE mean, equation (7).
+    pub sde: Vec<f64>,
+}
+
+/// Figure 2 of the paper: the mean along the top eigenvector, for one momentum.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OscillationFigure {
+    /// Scenario id.
+    pub scenario: String,
+    /// beta.
+    pub momentum: f64,
+    /// `overdamped`, `underdamped`, ...
+    pub regime: String,
+    /// h of the mode.
+    pub curvature: f64,
+    /// Step counts.
+    pub steps: Vec<u64>,
+    /// q . (theta - mu).
+    pub position: OscillationSeries,
+    /// q . v.
+    pub velocity: OscillationSeries,
+}
+
+/// The mean squared displacement from a stationary start, with four predictions.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DisplacementFigure {
+    /// Scenario id.
+    pub scenario: String,
+    /// Step counts.
+    pub steps: Vec<u64>,
+    /// Measured E|theta_t - theta_0|^2.
+    pub measured: Vec<f64>,
+    /// Half width of its 95 % interval.
+    pub half_width: Vec<f64>,
+    /// The exact discrete law.
+    pub exact: Vec<f64>,
+    /// The SDE, 2 tr(P - Cov(eta t)).
+    pub sde: Vec<f64>,
+    /// Equation (17) with tau = eta k.
+    pub equation17: Vec<f64>,
+    /// Equation (17) as printed (tau = k).
+    pub equation17_as_printed: Vec<f64>,
+}
+
+/// One mode in the damping diagram.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DampingPoint {
+    /// eta h.
+    pub rate_times_curvature: f64,
+    /// beta.
+    pub momentum: f64,
+    /// Regime of the discrete map.
+    pub regime: String,
+}
+
+/// A boundary in the damping diagram.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DampingBoundary {
+    /// Legend text.
+    pub label: String,
+    /// eta h along the curve.
+    pub rate_times_curvature: Vec<f64>,
+    /// beta along the curve.
+    pub momentum: Vec<f64>,
+}
+
+/// The (eta h, beta) plane with the run's modes on it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DampingFigure {
+    /// Where the regimes meet.
+    pub boundaries: Vec<DampingBoundary>,
+    /// The run's modes.
+    pub points: Vec<DampingPoint>,
+}
+
+/// The numbers behind the plots.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Figures {
+    /// One panel per scenario shown.
+    pub mode_variances: Vec<ModeVarianceFigure>,
+    /// One series per sampling scheme.
+    pub equipartition: Vec<EquipartitionFigure>,
+    /// One panel pair (position, velocity) per momentum.
+    pub oscillation: Vec<OscillationFigure>,
+    /// Absent when the displacement was not simulated.
+    pub displacement: Option<DisplacementFigure>,
+    /// Absent when nothing was simulated.
+    pub damping: Option<DampingFigure>,
+}
+
+/// A source the run's formulas were taken from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reference {
+    /// Short key, e.g. `Kunin et al. 2021`.
+    pub key: String,
+    /// Full citation.
+    pub citation: String,
+}
+
+/// Everything a run found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// Version of langevin.
+    pub version: String,
+    /// `quick`, `nightly`, `weekly`.
+    pub tier: String,
+    /// The seed as the command line takes it.
+    pub seed: u64,
+    /// `epoch` (the constant in the code), `given`, `fresh`.
+    pub seed_origin: String,
+    /// Family-wise false-alarm probability of the whole run.
+    pub family_wise_error: f64,
+    /// The command that repeats the run.
+    pub command: String,
+    /// Counts and exit code.
+    pub summary: Summary,
+    /// The data set.
+    pub data: DataSummary,
+    /// The claims, in registry order.
+    pub claims: Vec<ClaimResult>,
+    /// The simulated problems.
+    pub scenarios: Vec<ScenarioSummary>,
+    /// Numbers behind the plots.
+    pub figures: Figures,
+    /// Sources.
+    pub references: Vec<Reference>,
+}

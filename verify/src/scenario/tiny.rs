@@ -1,0 +1,164 @@
+//! A data set so small that all batches can be enumerated: the variance of a chain's average is known exactly, and a Catoni
+//! e-value decides without any assumption about tails (layer L2).
+
+use langevin_sim::Dataset;
+use langevin_sim::data::GaussianSpec;
+use langevin_sim::observer::EnergyObserver;
+use langevin_sim::sgd::{Ensemble, MinibatchNoise, NoiseSource, Start};
+use langevin_theory::linear_algebra::covariance_root;
+use langevin_theory::minibatch::MinibatchLaw;
+use langevin_theory::{Hyperparameters, Sampling};
+use nalgebra::DMatrix;
+
+use super::average_variance::EnumeratedMaps;
+use super::{CheckSpec, Context, Made, Outcome, Prepared, Scenario};
+use crate::error::Result;
+use crate::report::{Layer, ScenarioSummary, Verdict};
+use crate::statistics::{Rates, catoni};
+
+/// Steps of each chain.
+const STEPS: u64 = 200;
+
+/// Six samples, two features, batches of two.
+pub struct TinyMinibatch {
+    /// Resolution of the pooled variance ratio.
+    pub target: f64,
+}
+
+impl TinyMinibatch {
+    /// The data, and hyperparameters at which fourth moments contract.
+    fn problem() -> Result<(Dataset, Hyperparameters)> {
+        let spec = GaussianSpec { eigenvalues: vec![1.0, 0.4], noise: 0.5, rows: 6, seed: 5 };
+        let data = Dataset::gaussian(&spec)?;
+        let mut sgd = Hyperparameters::new(1.0, 0.8, 0.1, 2)?;
+        let law = MinibatchLaw::new(&data.problem, &sgd, Sampling::WithReplacement)?;
+        let mut rate = 0.5 * law.learning_rate_limit()?.unwrap_or(1.0);
+        loop {
+            sgd = sgd.with_learning_rate(rate)?;
+            let maps = EnumeratedMaps::new(&data.problem, &sgd, Sampling::WithReplacement, law.minimum_ridge());
+            if maps.fourth_moment_growth() < 0.99 {
+                return Ok((data, sgd));
+            }
+            rate *= 0.8;
+        }
+    }
+}
+
+impl Scenario for TinyMinibatch {
+    fn id(&self) -> &'static str {
+        "tiny-minibatch"
+    }
+
+    fn checks(&self) -> Vec<CheckSpec> {
+        vec![
+            CheckSpec::sampled("stationary-positions", "pooled", self.target),
+            CheckSpec::sampled("stationary-velocities", "pooled", self.target),
+        ]
+    }
+
+    fn run(&self, context: &Context<'_>) -> Result<Outcome> {
+        let (data, sgd) = Self::problem()?;
+        let prepared = Prepared::new(data)?;
+        let rotated = &prepared.rotated;
+        let law = MinibatchLaw::new(rotated, &sgd, Sampling::WithReplacement)?;
+        // the data are already in the eigenbasis, up to signs that do not matter to squares
+        let second = law.stationary_second_moment(0)?;
+        let d = rotated.dimension();
+        let mut augmented = DMatrix::zeros(1 + 2 * d, 1 + 2 * d);
+        augmented[(0, 0)] = 1.0;
+        augmented.view_mut((1, 1), (2 * d, 2 * d)).copy_from(&second);
+        let maps = EnumeratedMaps::new(rotated, &sgd, Sampling::WithReplacement, law.minimum_ridge());
+
+        let specs = self.checks();
+        let weights: Vec<DMatrix<f64>> = [0, d]
+            .into_iter()
+            .map(|offset| {
+                let mut weight = DMatrix::zeros(1 + 2 * d, 1 + 2 * d);
+                for i in offset..offset + d {
+                    weight[(1 + i, 1 + i)] = 1.0 / (d as f64 * second[(i, i)]);
+                }
+                weight
+            })
+            .collect();
+        let variances: Vec<f64> =
+            weights.iter().map(|weight| maps.variance_of_average(&augmented, weight, STEPS)).collect();
+        let mut chains = 0;
+        for (spec, &variance) in specs.iter().zip(&variances) {
+            let Rates { alpha, power } = context.rates(self.id(), spec)?;
+            chains = chains.max(catoni::values_needed(spec.target, variance, alpha, power));
+        }
+        let noise = MinibatchNoise::new(rotated, &sgd, Sampling::WithReplacement)?;
+        let roots = vec![covariance_root("the stationary covariance", &second)?];
+        let start = Start::Gaussian { mean: law.minimum_ridge().clone(), roots };
+        let ensemble = Ensemble::new(NoiseSource::Minibatch(noise), &sgd, start, context.seed_of(self.id()))?;
+        let centre: Vec<f64> = law.minimum_ridge().as_slice().to_vec();
+        let records = context.run_chains(&ensemble, 0..chains, STEPS, || EnergyObserver::new(&centre, d));
+
+        let mut outcome = Outcome::default();
+        for (part, spec) in specs.iter().enumerate() {
+            let Rates { alpha, power } = context.rates(self.id(), spec)?;
+            let values: Vec<f64> = records
+                .iter()
+                .map(|record| {
+                    let energies = [&record.position, &record.velocity][part];
+                    (0..d).map(|i| energies[i] / (d as f64 * second[(part * d + i, part * d + i)])).sum::<f64>() - 1.0
+                })
+                .collect();
+            let variance = variances[part];
+            let log_e = catoni::log_e_value(&values, 0.0, variance, alpha);
+            let (interval, effect) = catoni::interval(&values, variance, alpha);
+            let shift = catoni::minimum_detectable_shift(values.len(), variance, alpha, power);
+            let word = ["position", "velocity"][part];
+            let mut record = context.record(
+                self.id(),
+                spec,
+                Made {
+                    layer: Layer::L2,
+                    method: "Catoni e-value",
+                    quantity: format!("{word} variance, measured / exact, pooled over {d} modes"),
+                    unit: "relative",
+                    samples: chains,
+                    note: Some(format!(
+                        "standard deviation of a chain's average from the theory: {:.4}",
+                        variance.sqrt()
+                    )),
+                },
+            );
+            record.effect = effect;
+            record.interval = super::finite_interval(interval);
+            record.minimum_detectable_effect = Some(shift);
+            record.power = Some(power);
+            record.alpha = Some(alpha);
+            // beyond the range of double precision an e-value is reported at its end
+            record.e_value = Some(log_e.min(700.0).exp());
+            record.verdict = if log_e >= (1.0 / alpha).ln() {
+                Verdict::Refuted
+            } else if shift <= spec.target {
+                Verdict::Supported
+            } else {
+                Verdict::Undecided
+            };
+            outcome.checks.push(record);
+        }
+        outcome.summary = Some(ScenarioSummary {
+            id: self.id().into(),
+            description: "six samples, two features: all batches enumerated".into(),
+            learning_rate: sgd.learning_rate(),
+            momentum: sgd.momentum(),
+            weight_decay: sgd.weight_decay(),
+            batch_size: sgd.batch_size(),
+            sampling: Sampling::WithReplacement.name().into(),
+            noise: "minibatch".into(),
+            chains,
+            steps: STEPS,
+            modes_resolved: d,
+            modes: d,
+            stability_fraction: law.learning_rate_limit()?.map(|limit| sgd.learning_rate() / limit),
+            spectral_radius: Some(law.spectral_radius()?),
+            sde_error_assumption3: None,
+            sde_error_true_noise: None,
+            seed: context.seed_of(self.id()),
+        });
+        Ok(outcome)
+    }
+}

@@ -1,0 +1,162 @@
+//! Student t over independent chains, one number per chain (layer L2).
+//!
+//! Chain averages are nearly normal, but tails at 1e-9 are far out. Two guards (statistics of the tails, measured on the
+//! same data): the leading Edgeworth term g = |skewness| z^3 / (6 sqrt(chains)) at the critical z must be at most 1/2, and
+//! the level is divided by e^g; and the tail index of the chain averages must not be below 4, by the upper end (two standard
+//! errors) of its Hill estimate. A test that a guard stops is answered "untestable".
+
+use langevin_sim::Moments;
+
+use super::tail::{normal_quantile_above, student_above, student_quantile_above};
+use super::{Finding, Rates};
+
+/// Fewest chains a t-test is run on.
+pub const FEWEST_CHAINS: usize = 1000;
+
+/// Largest admissible Edgeworth term.
+const LARGEST_EDGEWORTH: f64 = 0.5;
+
+/// Smallest admissible tail index of chain averages.
+const SMALLEST_TAIL_INDEX: f64 = 4.0;
+
+/// Tests that the mean of independent numbers, one per chain, is zero.
+pub fn test(values: &[f64], rates: Rates) -> Finding {
+    let moments = Moments::of(values.iter().copied());
+    let count = values.len() as f64;
+    let error = moments.standard_error();
+    if values.len() < 2 {
+        return untestable(moments.mean(), format!("{} chains; at least {FEWEST_CHAINS} are needed", values.len()));
+    }
+    if error <= 0.0 || !error.is_finite() {
+        // no spread: the chains agree exactly, which happens only without noise
+        return without_spread(moments.mean());
+    }
+    let edgeworth = edgeworth_term(&moments, rates.alpha);
+    let degrees = count - 1.0;
+    let alpha = rates.alpha * (-edgeworth).exp();
+    let critical = student_quantile_above(degrees, 0.5 * alpha);
+    let reach = student_quantile_above(degrees, 1.0 - rates.power);
+    let mean = moments.mean();
+    let t = mean / error;
+    let mut finding = Finding {
+        effect: mean,
+        interval: [mean - critical * error, mean + critical * error],
+        minimum_detectable_effect: (critical + reach) * error,
+        p_value: (2.0 * student_above(degrees, t.abs()) * edgeworth.exp()).min(1.0),
+        untestable: None,
+    };
+    finding.untestable = if values.len() < FEWEST_CHAINS {
+        Some(format!("{} chains; at least {FEWEST_CHAINS} are needed", values.len()))
+    } else if edgeworth > LARGEST_EDGEWORTH {
+        Some(format!(
+            "skewness {:.2} of the chain averages: Edgeworth term {edgeworth:.2} exceeds {LARGEST_EDGEWORTH}",
+            moments.skewness()
+        ))
+    } else {
+        let (index, error) = tail_index(values);
+        (index + 2.0 * error < SMALLEST_TAIL_INDEX).then(|| {
+            format!("tail index {index:.1} (+- {error:.1}) of the chain averages is below {SMALLEST_TAIL_INDEX}")
+        })
+    };
+    finding
+}
+
+fn untestable(effect: f64, reason: String) -> Finding {
+    Finding {
+        effect,
+        interval: [f64::NEG_INFINITY, f64::INFINITY],
+        minimum_detectable_effect: f64::INFINITY,
+        p_value: 1.0,
+        untestable: Some(reason),
+    }
+}
+
+fn without_spread(effect: f64) -> Finding {
+    let exact = effect.abs() <= 1e-9;
+    Finding {
+        effect,
+        interval: [effect, effect],
+        minimum_detectable_effect: 1e-9,
+        p_value: if exact { 1.0 } else { 0.0 },
+        untestable: None,
+    }
+}
+
+fn edgeworth_term(moments: &Moments, alpha: f64) -> f64 {
+    let z = normal_quantile_above(0.5 * alpha);
+    moments.skewness().abs() * z.powi(3) / (6.0 * (moments.count() as f64).sqrt())
+}
+
+/// Number of chains at which an effect is resolved and the Edgeworth guard is silent, from the moments of a pilot.
+pub fn chains_needed(pilot: &Moments, effect: f64, rates: Rates) -> u64 {
+    // the level after the guard has taken its largest share
+    let critical = normal_quantile_above(0.5 * rates.alpha * (-LARGEST_EDGEWORTH).exp());
+    let reach = normal_quantile_above(1.0 - rates.power);
+    let for_effect = pilot.variance() * ((critical + reach) / effect).powi(2);
+    let z = normal_quantile_above(0.5 * rates.alpha);
+    let for_guard = (pilot.skewness().abs() * z.powi(3) / (6.0 * LARGEST_EDGEWORTH)).powi(2);
+    for_effect.max(for_guard).max(FEWEST_CHAINS as f64).ceil() as u64
+}
+
+/// Hill estimate of the tail index and its standard error, from the largest 1 % of the absolute values of the centred
+/// numbers (at least 25 of them).
+///
+/// For nearly normal numbers the estimate is far above 4; for a density falling like |x|^{-a-1} it estimates a.
+pub fn tail_index(values: &[f64]) -> (f64, f64) {
+    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    let mut sizes: Vec<f64> = values.iter().map(|value| (value - mean).abs()).collect();
+    sizes.sort_by(|a, b| b.total_cmp(a));
+    let top = (sizes.len() / 100).max(25).min(sizes.len().saturating_sub(1));
+    let threshold = sizes.get(top).copied().unwrap_or(0.0);
+    let excess: f64 = sizes[..top].iter().map(|size| (size / threshold).ln()).sum();
+    if threshold > 0.0 && excess > 0.0 {
+        let index = top as f64 / excess;
+        (index, index / (top as f64).sqrt())
+    } else {
+        (f64::INFINITY, 0.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::SeedableRng;
+    use rand_distr::{Distribution, StandardNormal, StudentT};
+
+    const RATES: Rates = Rates { alpha: 1e-8, power: 0.999 };
+
+    fn draws(law: &impl Distribution<f64>, count: usize) -> Vec<f64> {
+        let mut stream = rand::rngs::ChaCha8Rng::seed_from_u64(11);
+        (0..count).map(|_| law.sample(&mut stream)).collect()
+    }
+
+    #[test]
+    fn normal_averages_are_tested_and_an_effect_of_the_stated_size_is_found() {
+        let values = draws(&StandardNormal, 4000);
+        let null = test(&values, RATES);
+        assert!(null.untestable.is_none() && null.p_value > 1e-3, "{null:?}");
+        let shifted: Vec<f64> = values.iter().map(|value| value + null.minimum_detectable_effect).collect();
+        assert!(test(&shifted, RATES).p_value < RATES.alpha);
+    }
+
+    #[test]
+    fn heavy_tails_are_untestable() {
+        let heavy = draws(&StudentT::new(2.0).unwrap(), 4000);
+        assert!(tail_index(&heavy).0 < SMALLEST_TAIL_INDEX);
+        assert!(test(&heavy, RATES).untestable.is_some());
+        assert!(tail_index(&draws(&StandardNormal, 4000)).0 > 5.0);
+    }
+
+    #[test]
+    fn few_chains_are_refused() {
+        assert!(test(&draws(&StandardNormal, 100), RATES).untestable.is_some());
+        assert!(test(&[1.0], RATES).untestable.is_some());
+        assert!(test(&[], RATES).untestable.is_some());
+    }
+
+    #[test]
+    fn chains_without_noise_agree_or_refute() {
+        assert!(test(&[0.0; 2000], RATES).p_value > 0.99);
+        assert!(test(&[0.5; 2000], RATES).p_value < 1e-300);
+    }
+}
