@@ -8,6 +8,9 @@ use crate::error::{Result, TheoryError};
 /// Cap on the sweeps of the symmetric eigensolver; it needs a few per eigenvalue.
 const EIGEN_ITERATIONS: usize = 100_000;
 
+/// Entries below this part of the largest are taken as zero: far below rounding, and their squares would underflow.
+const NEGLIGIBLE: f64 = 1e-60;
+
 /// Refuses NaN and infinities, naming the first offender.
 ///
 /// # Errors
@@ -53,7 +56,7 @@ pub struct Eigendecomposition {
 /// # Errors
 /// [`TheoryError::NotFinite`], [`TheoryError::Shape`] for a matrix that is not square,
 /// [`TheoryError::NotPositiveSemiDefinite`] when it is not symmetric to 1e-9 of its largest entry,
-/// [`TheoryError::NotConverged`].
+/// [`TheoryError::NotConverged`], [`TheoryError::Overflow`] when an eigenvalue exceeds the largest double.
 ///
 /// ```
 /// use langevin_theory::linear_algebra::symmetric_eigen;
@@ -78,18 +81,26 @@ pub fn symmetric_eigen(name: &'static str, matrix: &DMatrix<f64>) -> Result<Eige
     }
     // diagonal input stays exact: the solver's rotations would mix in rounding errors of the largest entry
     let off_diagonal = (0..size).any(|i| (0..size).any(|j| i != j && matrix[(i, j)] != 0.0));
-    let (values, vectors) =
-        if off_diagonal {
-            // scaled first: sums of the largest doubles overflow
-            let scaled = matrix / scale;
-            let symmetric = (&scaled + scaled.transpose()) * 0.5;
-            let eigen = SymmetricEigen::try_new(symmetric, f64::EPSILON, EIGEN_ITERATIONS).ok_or(
-                TheoryError::NotConverged { what: "the symmetric eigendecomposition", iterations: EIGEN_ITERATIONS },
-            )?;
-            (eigen.eigenvalues * scale, eigen.eigenvectors)
-        } else {
-            (matrix.diagonal(), DMatrix::identity(size, size))
+    let (values, vectors) = if off_diagonal {
+        // scaled first: sums of the largest doubles overflow, squares of the smallest underflow
+        let scaled = (matrix / scale).map(|entry| if entry.abs() < NEGLIGIBLE { 0.0 } else { entry });
+        let symmetric = (&scaled + scaled.transpose()) * 0.5;
+        let not_converged =
+            TheoryError::NotConverged { what: "the symmetric eigendecomposition", iterations: EIGEN_ITERATIONS };
+        let Some(eigen) = SymmetricEigen::try_new(symmetric, f64::EPSILON, EIGEN_ITERATIONS) else {
+            return Err(not_converged);
         };
+        if !eigen.eigenvalues.iter().chain(eigen.eigenvectors.iter()).all(|entry| entry.is_finite()) {
+            return Err(not_converged);
+        }
+        let values = eigen.eigenvalues * scale;
+        if !values.iter().all(|value| value.is_finite()) {
+            return Err(TheoryError::Overflow { what: "the largest eigenvalue" });
+        }
+        (values, eigen.eigenvectors)
+    } else {
+        (matrix.diagonal(), DMatrix::identity(size, size))
+    };
     let mut order: Vec<usize> = (0..size).collect();
     order.sort_by(|&i, &j| values[j].total_cmp(&values[i]));
     Ok(Eigendecomposition {

@@ -160,7 +160,8 @@ impl ModeLaw {
         }
         let position = self.position_variance()?;
         let pull = self.map.rate_times_curvature() * self.map.impulse_sum(steps.0);
-        Ok(position * pull * pull + self.transient_covariance(steps)?[0][0])
+        let noise = self.transient_covariance(steps)?[0][0];
+        finite(position * pull * pull + noise, "the displacement from rest")
     }
 
     /// Mean of (x_k, v_k) from a fixed (x_0, v_0).
