@@ -1,6 +1,7 @@
 //! Independent chains of the recursion (2), over all cores. Chain c of seed s draws from the random stream (s, c) alone, so
 //! its numbers depend on nothing else.
 
+use aligned_vec::AVec;
 use langevin_theory::Hyperparameters;
 use nalgebra::DMatrix;
 use pulp::Arch;
@@ -11,7 +12,7 @@ use rayon::prelude::*;
 
 use super::NoiseSource;
 use super::batches::Batches;
-use super::kernel::{HeavyBall, padded, run};
+use super::kernel::{HeavyBall, padded, run, zeros};
 use crate::error::{Result, SimError};
 use crate::observer::{Observer, StateBlock};
 
@@ -155,10 +156,10 @@ struct Chain {
     dimension: usize,
     outputs: usize,
     width: usize,
-    position: Vec<f64>,
-    velocity: Vec<f64>,
-    gradient: Vec<f64>,
-    normals: Vec<f64>,
+    position: AVec<f64>,
+    velocity: AVec<f64>,
+    gradient: AVec<f64>,
+    normals: AVec<f64>,
     batches: Option<Batches>,
     scale: f64,
 }
@@ -175,10 +176,10 @@ impl Chain {
             dimension,
             outputs,
             width,
-            position: vec![0.0; width * outputs],
-            velocity: vec![0.0; width * outputs],
-            gradient: vec![0.0; width * outputs],
-            normals: vec![0.0; width],
+            position: zeros(width * outputs),
+            velocity: zeros(width * outputs),
+            gradient: zeros(width * outputs),
+            normals: zeros(width),
             batches,
             scale,
         };

@@ -1,12 +1,13 @@
 //! A quadratic in its eigenbasis with Gaussian gradient noise of constant covariance: what SGD would be under Assumption 1
 //! with Sigma frozen at the minimum.
 
+use aligned_vec::AVec;
 use nalgebra::DMatrix;
 use pulp::Arch;
 use rand::rngs::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
-use super::kernel::{MatrixVector, padded, run};
+use super::kernel::{MatrixVector, padded, run, zeros};
 use crate::error::{Result, SimError};
 
 /// Curvature rho_i and linear term of each coordinate, and a root of the noise covariance per step, for each output.
@@ -23,7 +24,7 @@ pub struct GaussianNoise {
 #[derive(Clone, Debug)]
 enum Root {
     Diagonal(Vec<f64>),
-    Full(Vec<f64>),
+    Full(AVec<f64>),
 }
 
 impl GaussianNoise {
@@ -69,7 +70,7 @@ impl GaussianNoise {
                 if diagonal {
                     Root::Diagonal(root.diagonal().iter().copied().collect())
                 } else {
-                    let mut rows = vec![0.0; dimension * width];
+                    let mut rows = zeros(dimension * width);
                     for i in 0..dimension {
                         for j in 0..dimension {
                             rows[i * width + j] = root[(i, j)];

@@ -5,14 +5,23 @@
 // only code inlined into the dispatched function is compiled for its instruction set
 #![allow(clippy::inline_always)]
 
+use aligned_vec::AVec;
 use pulp::{Arch, Simd, WithSimd};
 
 /// Padding of rows, a multiple of every vector width in use.
 pub(super) const LANES: usize = 16;
 
+/// Bytes of a cache line, and of the widest vector register.
+const CACHE_LINE: usize = 64;
+
 /// Length of a padded row.
 pub(super) fn padded(length: usize) -> usize {
     length.div_ceil(LANES) * LANES
+}
+
+/// Zeros that start on a cache line: a vector register never straddles two.
+pub(super) fn zeros(length: usize) -> AVec<f64> {
+    AVec::from_iter(CACHE_LINE, std::iter::repeat_n(0.0, length))
 }
 
 /// Updates one chain by one step.
@@ -69,15 +78,26 @@ impl WithSimd for BatchGradient<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { features, targets, batch, position, gradient, width } = self;
         let outputs = gradient.len() / width;
+        let row_of = |sample: u32| S::as_simd_f64s(&features[sample as usize * width..(sample as usize + 1) * width]).0;
+        let label_of = |sample: u32, output: usize| targets[sample as usize * outputs + output];
         gradient.fill(0.0);
-        for &sample in batch {
-            let sample = sample as usize;
-            let row = &features[sample * width..(sample + 1) * width];
-            let labels = &targets[sample * outputs..(sample + 1) * outputs];
-            for ((theta, sum), label) in position.chunks_exact(width).zip(gradient.chunks_exact_mut(width)).zip(labels)
+        // four samples at a time: the position and the sum are read once for all four, in the order of one at a time
+        let (fours, rest) = pulp::as_arrays::<4, _>(batch);
+        for four in fours {
+            let rows = four.map(row_of);
+            for (output, (theta, sum)) in position.chunks_exact(width).zip(gradient.chunks_exact_mut(width)).enumerate()
             {
-                let residual = dot(simd, row, theta) - label;
-                add_scaled(simd, residual, row, sum);
+                let products = dots(simd, rows, S::as_simd_f64s(theta).0);
+                let residuals = std::array::from_fn(|k| products[k] - label_of(four[k], output));
+                add_scaled(simd, residuals, rows, S::as_mut_simd_f64s(sum).0);
+            }
+        }
+        for &sample in rest {
+            let rows = [row_of(sample)];
+            for (output, (theta, sum)) in position.chunks_exact(width).zip(gradient.chunks_exact_mut(width)).enumerate()
+            {
+                let [product] = dots(simd, rows, S::as_simd_f64s(theta).0);
+                add_scaled(simd, [product - label_of(sample, output)], rows, S::as_mut_simd_f64s(sum).0);
             }
         }
     }
@@ -95,39 +115,47 @@ impl WithSimd for MatrixVector<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
+        let (vector, _) = S::as_simd_f64s(self.vector);
         for (value, row) in self.out.iter_mut().zip(self.matrix.chunks_exact(self.vector.len())) {
-            *value = dot(simd, row, self.vector);
+            [*value] = dots(simd, [S::as_simd_f64s(row).0], vector);
         }
     }
 }
 
+/// Products of some rows with one vector, each summed over even and odd registers, then over lanes.
 #[inline(always)]
-fn dot<S: Simd>(simd: S, left: &[f64], right: &[f64]) -> f64 {
-    let (left, _) = S::as_simd_f64s(left);
-    let (right, _) = S::as_simd_f64s(right);
+fn dots<S: Simd, const ROWS: usize>(simd: S, rows: [&[S::f64s]; ROWS], vector: &[S::f64s]) -> [f64; ROWS] {
     let zero = simd.splat_f64s(0.0);
-    let mut sums = [zero; 4];
-    let (left_fours, left_rest) = pulp::as_arrays::<4, _>(left);
-    let (right_fours, right_rest) = pulp::as_arrays::<4, _>(right);
-    for (l, r) in left_fours.iter().zip(right_fours) {
-        for lane in 0..4 {
-            sums[lane] = simd.mul_add_f64s(l[lane], r[lane], sums[lane]);
+    let mut even = [zero; ROWS];
+    let mut odd = [zero; ROWS];
+    // padding makes the number of registers even
+    let pairs = pulp::as_arrays::<2, _>(vector).0;
+    let rows = rows.map(|row| &pulp::as_arrays::<2, _>(row).0[..pairs.len()]);
+    for (index, pair) in pairs.iter().enumerate() {
+        for k in 0..ROWS {
+            even[k] = simd.mul_add_f64s(rows[k][index][0], pair[0], even[k]);
+            odd[k] = simd.mul_add_f64s(rows[k][index][1], pair[1], odd[k]);
         }
     }
-    for (l, r) in left_rest.iter().zip(right_rest) {
-        sums[0] = simd.mul_add_f64s(*l, *r, sums[0]);
-    }
-    let halves = [simd.add_f64s(sums[0], sums[1]), simd.add_f64s(sums[2], sums[3])];
-    simd.reduce_sum_f64s(simd.add_f64s(halves[0], halves[1]))
+    std::array::from_fn(|k| simd.reduce_sum_f64s(simd.add_f64s(even[k], odd[k])))
 }
 
+/// Adds multiples of some rows to a sum, row after row.
 #[inline(always)]
-fn add_scaled<S: Simd>(simd: S, factor: f64, row: &[f64], sum: &mut [f64]) {
-    let (row, _) = S::as_simd_f64s(row);
-    let (sum, _) = S::as_mut_simd_f64s(sum);
-    let factor = simd.splat_f64s(factor);
-    for (total, value) in sum.iter_mut().zip(row) {
-        *total = simd.mul_add_f64s(factor, *value, *total);
+fn add_scaled<S: Simd, const ROWS: usize>(
+    simd: S,
+    factors: [f64; ROWS],
+    rows: [&[S::f64s]; ROWS],
+    sum: &mut [S::f64s],
+) {
+    let factors = factors.map(|factor| simd.splat_f64s(factor));
+    let rows = rows.map(|row| &row[..sum.len()]);
+    for (index, total) in sum.iter_mut().enumerate() {
+        let mut value = *total;
+        for k in 0..ROWS {
+            value = simd.mul_add_f64s(factors[k], rows[k][index], value);
+        }
+        *total = value;
     }
 }
 

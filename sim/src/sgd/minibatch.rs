@@ -1,17 +1,18 @@
 //! True minibatch noise.
 
+use aligned_vec::AVec;
 use langevin_theory::{Hyperparameters, LeastSquares, Sampling};
 use pulp::Arch;
 use rand::rngs::ChaCha8Rng;
 
 use super::batches::Batches;
-use super::kernel::{BatchGradient, padded, run};
+use super::kernel::{BatchGradient, padded, run, zeros};
 use crate::error::Result;
 
 /// A data set laid out for gathering rows, and a sampling scheme.
 #[derive(Clone, Debug)]
 pub struct MinibatchNoise {
-    features: Vec<f64>,
+    features: AVec<f64>,
     targets: Vec<f64>,
     samples: usize,
     dimension: usize,
@@ -29,7 +30,7 @@ impl MinibatchNoise {
         sampling.noise_factor(data.samples(), sgd.batch_size())?;
         let (samples, dimension, outputs) = (data.samples(), data.dimension(), data.outputs());
         let width = padded(dimension);
-        let mut features = vec![0.0; samples * width];
+        let mut features = zeros(samples * width);
         let mut targets = vec![0.0; samples * outputs];
         for sample in 0..samples {
             for column in 0..dimension {
