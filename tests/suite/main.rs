@@ -1,3 +1,5 @@
 //! Whole-program tests: one binary, one module per subject.
 
+mod command_line;
+mod program;
 mod reference_cases;

@@ -24,6 +24,8 @@ pub struct Claim {
     pub expectation: Expectation,
     /// Where it is implemented.
     pub implemented: &'static str,
+    /// Layers and scenarios that check it.
+    pub checked_by: &'static str,
 }
 
 const INDEPENDENT: &str = "batches independent between steps";
@@ -42,6 +44,7 @@ pub const CLAIMS: [Claim; 26] = [
         comparison: Comparison::Sampling,
         expectation: Expectation::Supported,
         implemented: "theory::minibatch::MinibatchLaw, theory::discrete::ConstantNoiseLaw",
+        checked_by: "L1, L2: stationary minibatches, wrong-theories, tiny-minibatch, gaussian",
     },
     Claim {
         id: "stationary-velocities",
@@ -53,6 +56,7 @@ pub const CLAIMS: [Claim; 26] = [
         comparison: Comparison::Sampling,
         expectation: Expectation::Supported,
         implemented: "theory::minibatch::MinibatchLaw, theory::discrete::ConstantNoiseLaw",
+        checked_by: "L1, L2: stationary minibatches, wrong-theories, tiny-minibatch, gaussian",
     },
     Claim {
         id: "stationary-cross-covariance",
@@ -64,6 +68,7 @@ pub const CLAIMS: [Claim; 26] = [
         comparison: Comparison::Sampling,
         expectation: Expectation::Supported,
         implemented: "theory::discrete::ConstantNoiseLaw",
+        checked_by: "L1, L2: stationary minibatches, wrong-theories, gaussian",
     },
     Claim {
         id: "equipartition",
@@ -75,6 +80,7 @@ pub const CLAIMS: [Claim; 26] = [
         comparison: Comparison::Sampling,
         expectation: Expectation::Supported,
         implemented: "theory::discrete::ModeLaw",
+        checked_by: "L2: stationary minibatches, wrong-theories",
     },
     Claim {
         id: "instantaneous-speed",
@@ -86,6 +92,7 @@ pub const CLAIMS: [Claim; 26] = [
         comparison: Comparison::Sampling,
         expectation: Expectation::Supported,
         implemented: "theory::minibatch::MinibatchLaw::speed",
+        checked_by: "L2: stationary minibatches, wrong-theories",
     },
     Claim {
         id: "displacement",
@@ -97,6 +104,7 @@ pub const CLAIMS: [Claim; 26] = [
         comparison: Comparison::Sampling,
         expectation: Expectation::Supported,
         implemented: "theory::discrete::ModeLaw::displacement",
+        checked_by: "L2: stationary minibatches, wrong-theories",
     },
     Claim {
         id: "excess-loss",
@@ -108,6 +116,7 @@ pub const CLAIMS: [Claim; 26] = [
         comparison: Comparison::Sampling,
         expectation: Expectation::Supported,
         implemented: "theory::minibatch::MinibatchLaw::excess_loss",
+        checked_by: "L2: stationary minibatches, wrong-theories",
     },
     Claim {
         id: "transient-mean-position",
@@ -119,6 +128,7 @@ pub const CLAIMS: [Claim; 26] = [
         comparison: Comparison::Sampling,
         expectation: Expectation::Supported,
         implemented: "theory::discrete::ModeMap",
+        checked_by: "L2: oscillation",
     },
     Claim {
         id: "transient-mean-velocity",
@@ -130,6 +140,7 @@ pub const CLAIMS: [Claim; 26] = [
         comparison: Comparison::Sampling,
         expectation: Expectation::Supported,
         implemented: "theory::discrete::ModeMap",
+        checked_by: "L2: oscillation",
     },
     Claim {
         id: "damping-regimes",
@@ -141,6 +152,7 @@ pub const CLAIMS: [Claim; 26] = [
         comparison: Comparison::Identity,
         expectation: Expectation::Supported,
         implemented: "theory::discrete::Regime",
+        checked_by: "L0: identities",
     },
     Claim {
         id: "discretisation-factor",
@@ -152,6 +164,7 @@ pub const CLAIMS: [Claim; 26] = [
         comparison: Comparison::Sampling,
         expectation: Expectation::Supported,
         implemented: "theory::discrete::ModeLaw::ratio_to_sde",
+        checked_by: "L1: gaussian",
     },
     Claim {
         id: "autocovariance",
@@ -163,6 +176,7 @@ pub const CLAIMS: [Claim; 26] = [
         comparison: Comparison::Sampling,
         expectation: Expectation::Supported,
         implemented: "theory::discrete::ConstantNoiseLaw::lag_covariance",
+        checked_by: "L1: gaussian",
     },
     Claim {
         id: "gaussian-law",
@@ -174,6 +188,7 @@ pub const CLAIMS: [Claim; 26] = [
         comparison: Comparison::Sampling,
         expectation: Expectation::Supported,
         implemented: "theory::discrete::ConstantNoiseLaw",
+        checked_by: "L1: gaussian",
     },
     Claim {
         id: "stability-edge",
@@ -185,6 +200,7 @@ pub const CLAIMS: [Claim; 26] = [
         comparison: Comparison::Sampling,
         expectation: Expectation::Supported,
         implemented: "theory::discrete::ModeLaw::transient_covariance",
+        checked_by: "L1: stability-edge",
     },
     Claim {
         id: "mean-square-edge",
@@ -196,6 +212,7 @@ pub const CLAIMS: [Claim; 26] = [
         comparison: Comparison::Identity,
         expectation: Expectation::Supported,
         implemented: "theory::minibatch::MinibatchLaw::learning_rate_limit",
+        checked_by: "L0: identities",
     },
     Claim {
         id: "moment-equations",
@@ -207,6 +224,7 @@ pub const CLAIMS: [Claim; 26] = [
         comparison: Comparison::Identity,
         expectation: Expectation::Supported,
         implemented: "theory::minibatch",
+        checked_by: "L0: identities",
     },
     Claim {
         id: "sde-limit-order",
@@ -218,6 +236,7 @@ pub const CLAIMS: [Claim; 26] = [
         comparison: Comparison::Limit,
         expectation: Expectation::Supported,
         implemented: "theory::langevin::LangevinMode",
+        checked_by: "L0: identities",
     },
     Claim {
         id: "sde-law-as-exact",
@@ -229,6 +248,7 @@ pub const CLAIMS: [Claim; 26] = [
         comparison: Comparison::Sampling,
         expectation: Expectation::Refuted,
         implemented: "theory::langevin::LangevinMode",
+        checked_by: "L1, L2: stationary minibatches, wrong-theories, gaussian",
     },
     Claim {
         id: "assumption-3-as-exact",
@@ -240,6 +260,7 @@ pub const CLAIMS: [Claim; 26] = [
         comparison: Comparison::Sampling,
         expectation: Expectation::Refuted,
         implemented: "theory::langevin::LangevinMode",
+        checked_by: "L2: stationary minibatches",
     },
     Claim {
         id: "uncorrelated-phase-space",
@@ -251,6 +272,7 @@ pub const CLAIMS: [Claim; 26] = [
         comparison: Comparison::Sampling,
         expectation: Expectation::Refuted,
         implemented: "theory::langevin::LangevinLaw",
+        checked_by: "L2: stationary minibatches, wrong-theories",
     },
     Claim {
         id: "displacement-as-printed",
@@ -262,6 +284,7 @@ pub const CLAIMS: [Claim; 26] = [
         comparison: Comparison::Sampling,
         expectation: Expectation::Refuted,
         implemented: "theory::langevin::displacement_equation17",
+        checked_by: "L2: stationary minibatches",
     },
     Claim {
         id: "equipartition-under-reshuffling",
@@ -273,6 +296,7 @@ pub const CLAIMS: [Claim; 26] = [
         comparison: Comparison::Sampling,
         expectation: Expectation::Refuted,
         implemented: "theory::discrete::ModeLaw",
+        checked_by: "L2: reshuffled",
     },
     Claim {
         id: "kappa-without-square",
@@ -284,6 +308,7 @@ pub const CLAIMS: [Claim; 26] = [
         comparison: Comparison::Sampling,
         expectation: Expectation::Refuted,
         implemented: "verify::scenario::Mutant",
+        checked_by: "L2: wrong-theories",
     },
     Claim {
         id: "weight-decay-forgotten",
@@ -295,6 +320,7 @@ pub const CLAIMS: [Claim; 26] = [
         comparison: Comparison::Sampling,
         expectation: Expectation::Refuted,
         implemented: "verify::scenario::Mutant",
+        checked_by: "L2: wrong-theories",
     },
     Claim {
         id: "one-plus-beta-dropped",
@@ -306,6 +332,7 @@ pub const CLAIMS: [Claim; 26] = [
         comparison: Comparison::Sampling,
         expectation: Expectation::Refuted,
         implemented: "verify::scenario::Mutant",
+        checked_by: "L2: wrong-theories",
     },
     Claim {
         id: "finite-population-missing",
@@ -317,6 +344,7 @@ pub const CLAIMS: [Claim; 26] = [
         comparison: Comparison::Sampling,
         expectation: Expectation::Refuted,
         implemented: "theory::Sampling::noise_factor",
+        checked_by: "L2: wrong-theories",
     },
 ];
 

@@ -198,7 +198,7 @@ impl Source {
 
     fn plan(&self, tier: Tier) -> Result<Plan> {
         match self {
-            Self::Data(source) => Plan::for_data(load(source)?, tier),
+            Self::Data(source) => Plan::for_data(load(source)?, tier).map_err(|error| error.in_file(source)),
             Self::Problem(path) => Plan::for_problem(Problem::read(path)?, tier)
                 .map_err(|error| error.in_file(&path.display().to_string())),
         }
@@ -402,7 +402,11 @@ fn check_text(report: &Report) -> String {
     }
     let _ = writeln!(text, "{}", summary_line(report));
     for claim in report.claims.iter().filter(|claim| !claim.as_expected) {
-        for check in &claim.checks {
+        let expected = match claim.expectation {
+            Expectation::Supported => Verdict::Supported,
+            Expectation::Refuted => Verdict::Refuted,
+        };
+        for check in claim.checks.iter().filter(|check| check.verdict != expected) {
             let _ = writeln!(text, "replay: langevin check --replay '{}'", check.replay);
         }
     }
@@ -421,9 +425,10 @@ fn claims(as_json: bool) -> Result<u8> {
                     "paper": claim.paper,
                     "errata": claim.errata,
                     "assumptions": claim.assumptions,
-                    "comparison": claim.comparison,
+                    "kind": claim.comparison,
                     "expectation": claim.expectation,
                     "implemented": claim.implemented,
+                    "checked_by": claim.checked_by,
                 })
             })
             .collect();
@@ -442,7 +447,7 @@ fn claims(as_json: bool) -> Result<u8> {
             let errata =
                 if claim.errata.is_empty() { String::new() } else { format!("; errata {}", claim.errata.join(", ")) };
             print(&format!("    assumes: {}{errata}", claim.assumptions.join(", ")))?;
-            print(&format!("    in {}\n", claim.implemented))?;
+            print(&format!("    in {}; checked by {}\n", claim.implemented, claim.checked_by))?;
         }
     }
     print("Coverage of the paper (rows without an implementation are left empty)\n")?;

@@ -134,7 +134,16 @@ impl Table {
     }
 
     fn need<T>(&self, key: &str, value: Option<T>, admissible: &str) -> Result<T> {
-        value.ok_or_else(|| DocumentError::Missing { path: self.path_of(key), admissible: admissible.into() })
+        value.ok_or_else(|| {
+            // a key that is missing may be there with a slip of the pen
+            let slip = self.entries.keys().find(|found| is_near(found, key) && !self.known.contains(&found.as_str()));
+            match slip {
+                Some(found) => {
+                    DocumentError::Unknown { path: self.path_of(found), suggestion: suggestion(found, &[key]) }
+                }
+                None => DocumentError::Missing { path: self.path_of(key), admissible: admissible.into() },
+            }
+        })
     }
 
     /// Whether a key is there.
@@ -327,7 +336,7 @@ impl Table {
     /// # Errors
     /// [`DocumentError::Unknown`].
     pub fn finish(self) -> Result<()> {
-        match self.entries.iter().find(|(_, value)| !value.is_null()).map(|(key, _)| key) {
+        match self.entries.keys().next() {
             None => Ok(()),
             Some(key) => {
                 Err(DocumentError::Unknown { path: self.path_of(key), suggestion: suggestion(key, &self.known) })
@@ -342,12 +351,17 @@ pub fn suggestion(found: &str, known: &[&str]) -> String {
         .iter()
         .map(|candidate| (strsim::damerau_levenshtein(found, candidate), *candidate))
         .min()
-        .filter(|(distance, candidate)| *distance <= 1 + candidate.len().max(found.len()) / 3);
+        .filter(|(_, candidate)| is_near(found, candidate));
     match nearest {
         Some((_, candidate)) => format!("; did you mean \"{candidate}\"?"),
         None if known.is_empty() => String::new(),
         None => format!("; known: {}", known.join(", ")),
     }
+}
+
+/// Whether one word may be a slip for another.
+fn is_near(found: &str, candidate: &str) -> bool {
+    strsim::damerau_levenshtein(found, candidate) <= 1 + candidate.len().max(found.len()) / 3
 }
 
 fn whole(value: &Value) -> Option<u64> {

@@ -25,6 +25,9 @@ const STABILITY_FRACTION: f64 = 0.3;
 /// lambda over the largest curvature.
 const DECAY_FRACTION: f64 = 1.0 / 70.0;
 
+/// Multiplications of a chain that is cheap.
+const SMALL_WORK: f64 = 1.6e6;
+
 /// Most directions of the scenario with Gaussian noise on the data's own spectrum.
 const GAUSSIAN_MODES: usize = 8;
 
@@ -195,15 +198,19 @@ fn stable_rate(prepared: &Prepared, momentum: f64, weight_decay: f64, batch: usi
     Ok(two_digits(STABILITY_FRACTION * limit))
 }
 
-/// Steps of a chain: so many relaxation times of the slowest mode that chain averages are close to normal, within limits.
-fn chain_steps(prepared: &Prepared, sgd: &Hyperparameters) -> u64 {
-    let rank = prepared.quadratic.rank();
-    let slowest = prepared.quadratic.curvatures(sgd.weight_decay())[rank - 1];
+/// Steps of a chain: so many relaxation times of the slowest mode, and so many samples that carry its noise, that chain
+/// averages are close to normal, within limits. Small problems may take long chains.
+fn chain_steps(scenario: &StationaryMinibatch) -> u64 {
+    let sgd = &scenario.sgd;
+    let rank = scenario.prepared.quadratic.rank();
+    let slowest = scenario.prepared.quadratic.curvatures(sgd.weight_decay())[rank - 1];
     let map = langevin_theory::discrete::ModeMap::new(sgd.learning_rate(), sgd.momentum(), slowest);
-    let needed = -40.0 / map.spectral_radius().ln();
+    let needed = f64::max(-40.0 / map.spectral_radius().ln(), scenario.steps_of_noise());
     // without momentum the same modes relax more slowly
     let most = if sgd.momentum() < 0.5 { 2000.0 } else { 800.0 };
-    needed.clamp(200.0, most) as u64
+    let work = (sgd.batch_size() * scenario.prepared.dataset.problem.dimension()) as f64;
+    let affordable = (SMALL_WORK / work).min(20_000.0);
+    needed.clamp(200.0, f64::max(most, affordable)) as u64
 }
 
 fn stationary(
@@ -220,11 +227,11 @@ fn stationary(
     } else {
         Vec::new()
     };
-    StationaryMinibatch {
+    let mut scenario = StationaryMinibatch {
         id: format!("{short}-beta{momentum}-lambda{decay}"),
         description: format!("{}, minibatches {} replacement, stationary start", prepared.dataset.name, short),
         caption: format!("{short} replacement, β = {momentum}, λ = {decay}"),
-        steps: chain_steps(prepared, &sgd),
+        steps: 0,
         prepared: prepared.clone(),
         sgd,
         sampling,
@@ -233,7 +240,9 @@ fn stationary(
         draw_displacement: first,
         draw_variances: true,
         draw_equipartition: first,
-    }
+    };
+    scenario.steps = chain_steps(&scenario);
+    scenario
 }
 
 /// Figure 2 at two momenta: the top mode is over- and underdamped.

@@ -134,20 +134,7 @@ fn noise_and_roots(problem: &Problem, prepared: &Prepared) -> Result<(NoiseSourc
     match problem.noise {
         Noise::Minibatch => {
             let roots = if stationary {
-                let law = MinibatchLaw::with_quadratic(data, &prepared.quadratic, &problem.sgd, problem.sampling)
-                    .map_err(|error| match error {
-                        TheoryError::NoExactLaw { .. } => VerifyError::Input {
-                            detail: "run.start is \"stationary\" but reshuffled epochs have no closed stationary \
-                                         law; it must be minimum, zero or a list of numbers"
-                                .into(),
-                        },
-                        other => other.into(),
-                    })?;
-                let mut roots = Vec::new();
-                for position in law.stationary_positions_in_eigenbasis()? {
-                    roots.push(covariance_root("the stationary covariance", &law.phase_space_moment(&position))?);
-                }
-                Some(roots)
+                Some(minibatch_roots(problem, prepared).map_err(|error| no_stationary_start(&error))?)
             } else {
                 None
             };
@@ -165,7 +152,8 @@ fn noise_and_roots(problem: &Problem, prepared: &Prepared) -> Result<(NoiseSourc
                 let rotated = prepared.quadratic.to_eigenbasis(&covariance);
                 noise_roots.push(covariance_root("noise_covariance", &((&rotated + rotated.transpose()) * 0.5))?);
                 if stationary {
-                    roots.push(constant_noise_root(problem, prepared, &rotated)?);
+                    let root = constant_noise_root(problem, prepared, &rotated);
+                    roots.push(root.map_err(|error| no_stationary_start(&error))?);
                 }
             }
             let linear = prepared.quadratic.eigenvectors().tr_mul(prepared.quadratic.linear_term());
@@ -176,8 +164,32 @@ fn noise_and_roots(problem: &Problem, prepared: &Prepared) -> Result<(NoiseSourc
     }
 }
 
+fn no_stationary_start(error: &TheoryError) -> VerifyError {
+    VerifyError::Input {
+        detail: format!(
+            "run.start is \"stationary\" and there is no such law: {error}; start at minimum, zero or a list of numbers, \
+             or change [sgd]"
+        ),
+    }
+}
+
+/// Roots of the stationary covariances of (theta, v), one per output.
+fn minibatch_roots(problem: &Problem, prepared: &Prepared) -> langevin_theory::Result<Vec<DMatrix<f64>>> {
+    let data = &prepared.dataset.problem;
+    let law = MinibatchLaw::with_quadratic(data, &prepared.quadratic, &problem.sgd, problem.sampling)?;
+    let positions = law.stationary_positions_in_eigenbasis()?;
+    positions
+        .iter()
+        .map(|position| covariance_root("the stationary covariance", &law.phase_space_moment(position)))
+        .collect()
+}
+
 /// Root of the stationary covariance of (theta, v), zero in directions without curvature.
-fn constant_noise_root(problem: &Problem, prepared: &Prepared, noise: &DMatrix<f64>) -> Result<DMatrix<f64>> {
+fn constant_noise_root(
+    problem: &Problem,
+    prepared: &Prepared,
+    noise: &DMatrix<f64>,
+) -> langevin_theory::Result<DMatrix<f64>> {
     let (size, rank) = (prepared.quadratic.dimension(), prepared.quadratic.rank());
     let active = prepared.quadratic.eigenvalues().rows(0, rank).into_owned();
     let quadratic = langevin_theory::Quadratic::new(DMatrix::from_diagonal(&active), DMatrix::zeros(rank, 1))?;
@@ -191,7 +203,7 @@ fn constant_noise_root(problem: &Problem, prepared: &Prepared, noise: &DMatrix<f
         full.view_mut((row * size, column * size), (rank, rank))
             .copy_from(&small.view((row * rank, column * rank), (rank, rank)));
     }
-    Ok(covariance_root("the stationary covariance", &full)?)
+    covariance_root("the stationary covariance", &full)
 }
 
 /// Runs a problem.

@@ -17,7 +17,7 @@ use langevin_theory::minibatch::MinibatchLaw;
 use langevin_theory::{Hyperparameters, LeastSquares, Sampling, Steps};
 use nalgebra::{DMatrix, DVector};
 
-use super::{CheckSpec, Context, Made, Outcome, Prepared, Scenario, resolved_modes};
+use super::{CheckSpec, Context, Made, NOISE_EVENTS, Outcome, Prepared, Scenario, resolved_modes};
 use crate::error::Result;
 use crate::report::{
     CheckResult, DisplacementFigure, EquipartitionFigure, Figures, Layer, ModeVarianceFigure, ScenarioSummary,
@@ -170,6 +170,15 @@ impl StationaryMinibatch {
             limit: law.learning_rate_limit()?,
             spectral_radius: law.spectral_radius()?,
         })
+    }
+
+    /// Steps until every direction of every output has seen enough samples that carry its noise.
+    pub fn steps_of_noise(&self) -> f64 {
+        let data = &self.prepared.dataset.problem;
+        let minimum = self.prepared.quadratic.minimum_ridge(self.sgd.weight_decay());
+        let residuals = data.features() * &minimum - data.targets();
+        let events = residuals.column_iter().flat_map(|residual| self.noise_events(&residual.into_owned()));
+        NOISE_EVENTS / events.fold(f64::INFINITY, f64::min)
     }
 
     /// S n / N for every direction with curvature, where n = (sum g^2)^2 / sum g^4 is the number of samples that carry the
