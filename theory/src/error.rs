@@ -77,6 +77,18 @@ pub enum TheoryError {
         /// Spectral radius of the noise feedback; stable below 1.
         gain: f64,
     },
+    /// A drift under which deviations do not decay.
+    #[error("unstable: the drift has an eigenvalue with real part near {real_part:e}; all must be positive")]
+    NotHurwitz {
+        /// Estimate of the smallest real part of an eigenvalue.
+        real_part: f64,
+    },
+    /// The noise does not reach every direction, directly or through the drift.
+    #[error("uncontrollable: {what}")]
+    Uncontrollable {
+        /// What does not exist because of it.
+        what: &'static str,
+    },
     /// A matrix has no inverse, or a direction has no restoring force.
     #[error("singular: {what}")]
     Singular {
@@ -121,7 +133,8 @@ impl TheoryError {
     /// ```
     pub fn undefined_reason(&self) -> Option<&'static str> {
         match self {
-            Self::Unstable { .. } => Some("unstable"),
+            Self::Unstable { .. } | Self::NotHurwitz { .. } => Some("unstable"),
+            Self::Uncontrollable { .. } => Some("uncontrollable"),
             Self::MeanSquareUnstable { .. } => Some("mean-square-unstable"),
             Self::Singular { .. } => Some("singular"),
             Self::Overflow { .. } => Some("overflow"),

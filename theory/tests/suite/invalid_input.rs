@@ -215,7 +215,11 @@ proptest! {
         if let Ok(law) = MinibatchLaw::new(&data, &sgd, Sampling::WithReplacement) {
             let _ = (law.noise_gain(), law.spectral_radius(), law.is_stable(), law.learning_rate_limit());
             if let Ok(moment) = law.stationary_second_moment(0) {
-                prop_assert!(moment.diagonal().iter().all(|&variance| variance >= 0.0), "{moment}");
+                // back in the axes of the data a zero variance is zero to rounding
+                for block in moment.diagonal().as_slice().chunks(2) {
+                    let rounding = 64.0 * f64::EPSILON * block.iter().fold(0.0, |a: f64, b| a.max(b.abs()));
+                    prop_assert!(block.iter().all(|&variance| variance >= -rounding), "{block:?}");
+                }
             }
             let _ = (law.speed(), law.excess_loss(), law.displacement(&[Steps(5)]));
         }
