@@ -86,7 +86,10 @@ pub(crate) fn lower<T: Number>(matrix: &DMatrix<T>) -> DMatrix<f64> {
 
 /// The largest absolute entry; NaN when there is one.
 pub(crate) fn largest<T: Number>(matrix: &DMatrix<T>) -> f64 {
-    matrix.iter().map(|entry| entry.value().abs()).fold(0.0, |a, b| if a.is_nan() || b.is_nan() { f64::NAN } else { a.max(b) })
+    matrix
+        .iter()
+        .map(|entry| entry.value().abs())
+        .fold(0.0, |a, b| if a.is_nan() || b.is_nan() { f64::NAN } else { a.max(b) })
 }
 
 /// An unevaluated sum `high + low` with `|low|` at most half a unit in the last place of `high`.

@@ -11,6 +11,8 @@
 //! | [`gradient_noise`] | covariance of the gradient noise, from data |
 //! | [`langevin`] | the paper's SDE (4)-(6) and its closed forms (7)-(9), (16), (17), G.3 |
 //! | [`discrete`] | the exact law of the recursion (2) with any constant noise covariance |
+//! | [`ou`] | the general Ornstein-Uhlenbeck process of appendix D, its stationary law, current and entropy production |
+//! | [`variational`] | appendix E for Gaussian laws: entropy, divergence, Wasserstein distance, JKO step |
 //! | [`minibatch`] | the exact second moments of (2) with true minibatch noise |
 //!
 //! The recursion, with noise `n_k`, in one eigendirection of the Hessian (`x` is the deviation from the minimum):
@@ -19,6 +21,7 @@
 //! v_{k+1} = beta v_k - h x_k + n_k,      x_{k+1} = x_k + eta v_{k+1}
 //! ```
 
+mod cholesky;
 pub mod discrete;
 pub mod error;
 mod extended_precision;
@@ -27,8 +30,10 @@ pub mod hyperparameters;
 pub mod langevin;
 pub mod linear_algebra;
 pub mod minibatch;
+pub mod ou;
 pub mod quadratic;
 pub mod time;
+pub mod variational;
 
 pub use error::{Result, TheoryError};
 pub use hyperparameters::{Hyperparameters, Sampling};

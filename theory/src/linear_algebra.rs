@@ -1,7 +1,7 @@
 //! The one door to matrix decompositions. Input is checked for finiteness and shape, iterations are capped, and failure is
 //! an error: the underlying routines may otherwise not return.
 
-use nalgebra::{DMatrix, DVector, SymmetricEigen};
+use nalgebra::{DMatrix, DVector, SVD, SymmetricEigen};
 
 use crate::error::{Result, TheoryError};
 
@@ -171,6 +171,26 @@ pub fn covariance_inverse(what: &'static str, covariance: &DMatrix<f64>) -> Resu
     }
     let inverse = correlation.cholesky().ok_or(TheoryError::Singular { what })?.inverse();
     Ok(DMatrix::from_fn(size, size, |i, j| inverse[(i, j)] / (scale[i] * scale[j])))
+}
+
+/// The orthogonal factor of a polar decomposition M = R P, P positive semi-definite; any completion where M is singular.
+///
+/// # Errors
+/// [`TheoryError::Shape`], [`TheoryError::NotFinite`], [`TheoryError::NotConverged`].
+pub(crate) fn polar_factor(name: &'static str, matrix: &DMatrix<f64>) -> Result<DMatrix<f64>> {
+    let size = matrix.nrows();
+    require_shape(name, matrix, size, size)?;
+    require_finite(name, matrix)?;
+    let scale = matrix.amax();
+    let scaled = if scale > 0.0 { matrix / scale } else { DMatrix::identity(size, size) };
+    let not_converged =
+        TheoryError::NotConverged { what: "the singular value decomposition", iterations: EIGEN_ITERATIONS };
+    let decomposition = SVD::try_new(scaled, true, true, f64::EPSILON, EIGEN_ITERATIONS);
+    let Some((left, right)) = decomposition.and_then(|svd| svd.u.zip(svd.v_t)) else {
+        return Err(not_converged);
+    };
+    let factor = left * right;
+    if factor.iter().all(|entry| entry.is_finite()) { Ok(factor) } else { Err(not_converged) }
 }
 
 /// Largest eigenvalue of a self-adjoint operator on matrices (inner product tr A^T B), with an eigenvector, by Lanczos with

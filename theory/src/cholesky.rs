@@ -1,0 +1,113 @@
+//! Cholesky factors of covariances in double or extended precision, scaled to unit diagonal first: variances that differ by
+//! many orders of magnitude (positions and velocities at short times) then cost no digits.
+
+use nalgebra::{DMatrix, DVector};
+
+use crate::extended_precision::Number;
+
+/// C = S L L^T S with a diagonal S of powers of two and a lower triangular L.
+#[derive(Clone, Debug)]
+pub(crate) struct Cholesky<T: Number> {
+    scale: Vec<f64>,
+    factor: DMatrix<T>,
+}
+
+impl<T: Number> Cholesky<T> {
+    /// Factors a symmetric matrix; `None` when a pivot of the scaled matrix is not above a tolerance.
+    pub(crate) fn new(matrix: &DMatrix<T>, tolerance: f64) -> Option<Self> {
+        let size = matrix.nrows();
+        let mut scale = Vec::with_capacity(size);
+        for i in 0..size {
+            let variance = matrix[(i, i)].value();
+            if !(variance > 0.0 && variance.is_finite()) {
+                return None;
+            }
+            scale.push((0.5 * variance.log2()).round().exp2());
+        }
+        let mut factor = DMatrix::from_element(size, size, T::zero());
+        for j in 0..size {
+            for i in j..size {
+                let mut rest = scaled(matrix[(i, j)], 1.0 / scale[i], 1.0 / scale[j]);
+                for k in 0..j {
+                    rest -= factor[(i, k)] * factor[(j, k)];
+                }
+                if i == j {
+                    let pivot = rest.value();
+                    if pivot.is_nan() || pivot <= tolerance {
+                        return None;
+                    }
+                    factor[(j, j)] = rest.root();
+                } else {
+                    factor[(i, j)] = rest / factor[(j, j)];
+                }
+            }
+        }
+        Some(Self { scale, factor })
+    }
+
+    /// S L, a root of the matrix.
+    pub(crate) fn root(&self) -> DMatrix<T> {
+        let size = self.scale.len();
+        DMatrix::from_fn(size, size, |i, j| scaled(self.factor[(i, j)], self.scale[i], 1.0))
+    }
+
+    /// (S L)^{-1} R.
+    pub(crate) fn solve_root(&self, right: &DMatrix<T>) -> DMatrix<T> {
+        let mut solution = right.clone();
+        for column in 0..right.ncols() {
+            for i in 0..self.scale.len() {
+                let mut rest = scaled(solution[(i, column)], 1.0 / self.scale[i], 1.0);
+                for k in 0..i {
+                    rest -= self.factor[(i, k)] * solution[(k, column)];
+                }
+                solution[(i, column)] = rest / self.factor[(i, i)];
+            }
+        }
+        solution
+    }
+
+    /// C^{-1} R.
+    pub(crate) fn solve(&self, right: &DMatrix<T>) -> DMatrix<T> {
+        let size = self.scale.len();
+        let mut solution = self.solve_root(right);
+        for column in 0..right.ncols() {
+            for i in (0..size).rev() {
+                let mut rest = solution[(i, column)];
+                for k in i + 1..size {
+                    rest -= self.factor[(k, i)] * solution[(k, column)];
+                }
+                solution[(i, column)] = rest / self.factor[(i, i)];
+            }
+            for i in 0..size {
+                solution[(i, column)] = scaled(solution[(i, column)], 1.0 / self.scale[i], 1.0);
+            }
+        }
+        solution
+    }
+
+    /// C^{-1}.
+    pub(crate) fn inverse(&self) -> DMatrix<T> {
+        let size = self.scale.len();
+        let inverse = self.solve(&DMatrix::identity(size, size));
+        DMatrix::from_fn(size, size, |i, j| (inverse[(i, j)] + inverse[(j, i)]) * T::from(0.5))
+    }
+
+    /// |(S L)^{-1} x|^2 = x^T C^{-1} x.
+    pub(crate) fn norm_squared(&self, vector: &DVector<T>) -> f64 {
+        let size = vector.nrows();
+        let white = self.solve_root(&DMatrix::from_fn(size, 1, |i, _| vector[i]));
+        white.iter().fold(T::zero(), |sum, &entry| sum + entry * entry).value()
+    }
+
+    /// ln det C.
+    pub(crate) fn log_determinant(&self) -> f64 {
+        let pivots: f64 = (0..self.scale.len()).map(|i| self.factor[(i, i)].logarithm()).sum();
+        let scales: f64 = self.scale.iter().map(|scale| scale.ln()).sum();
+        2.0 * (pivots + scales)
+    }
+}
+
+/// A number times two powers of two.
+fn scaled<T: Number>(number: T, first: f64, second: f64) -> T {
+    number * T::from(first) * T::from(second)
+}

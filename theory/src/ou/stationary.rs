@@ -1,0 +1,317 @@
+//! The stationary law of an Ornstein-Uhlenbeck process and its decomposition (appendix D, in general form: errata E12, E14,
+//! E15): `A B + B A^T = 2D`, `Q = A B - D`, `U = B^{-1}`, `A = (D + Q) U`.
+
+use nalgebra::{DMatrix, DVector};
+
+use super::OrnsteinUhlenbeck;
+use super::propagation::Propagation;
+use crate::cholesky::Cholesky;
+use crate::error::{Result, TheoryError};
+use crate::extended_precision::{Extended, Number, lift, lower};
+use crate::linear_algebra::{require_shape, symmetric_eigen};
+
+/// Part of a sum's terms below which the sum counts as zero: the coefficients come as rounded doubles.
+const ROUNDING: f64 = 1e-12;
+
+/// Stationary law N(mu, B / kappa) with its modified potential and its circulation.
+///
+/// ```
+/// use langevin_theory::ou::OrnsteinUhlenbeck;
+/// use nalgebra::{dmatrix, dvector};
+/// // a damped oscillator with noise on the velocity alone: D is singular, the law is not
+/// let drift = dmatrix![0.0, -1.0; 4.0, 1.0];
+/// let process = OrnsteinUhlenbeck::new(drift, dvector![0.0, 0.0], &dmatrix![0.0, 0.0; 0.0, 1.0], 2.0).unwrap();
+/// let law = process.stationary().unwrap();
+/// assert!((law.covariance()[(1, 1)] - 0.5).abs() < 1e-15);                        // 1 / kappa
+/// assert!((law.circulation()[(0, 1)] + 1.0).abs() < 1e-15);
+/// assert!(!law.detailed_balance());
+/// assert!(law.entropy_production().is_err());                                     // infinite with all coordinates even
+/// assert!(law.entropy_production_with_parity(&[1, -1]).unwrap().abs() < 1e-15);   // reversible when v is odd
+/// ```
+#[derive(Clone, Debug)]
+pub struct StationaryLaw {
+    mean: DVector<f64>,
+    kappa: f64,
+    digits: Digits,
+    lyapunov: DMatrix<f64>,
+    circulation: DMatrix<f64>,
+    detailed_balance: bool,
+    precision: Result<DMatrix<f64>>,
+}
+
+/// The workings at either precision.
+#[derive(Clone, Debug)]
+pub(super) enum Digits {
+    Double(Workings<f64>),
+    Extended(Workings<Extended>),
+}
+
+/// Calls a method of the workings at their precision.
+macro_rules! workings {
+    ($law:expr, $workings:ident => $answer:expr) => {
+        match &$law.digits {
+            Digits::Double($workings) => $answer,
+            Digits::Extended($workings) => $answer,
+        }
+    };
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Workings<T: Number> {
+    drift: DMatrix<T>,
+    pub(super) diffusion: DMatrix<T>,
+    /// B.
+    pub(super) lyapunov: DMatrix<T>,
+    /// Q.
+    circulation: DMatrix<T>,
+    /// U and the factor of B, unless B is singular.
+    inverse: Option<(DMatrix<T>, Cholesky<T>)>,
+}
+
+impl<T: Number> Workings<T> {
+    fn new(process: &OrnsteinUhlenbeck) -> Result<Self> {
+        let size = process.dimension();
+        let lyapunov = Propagation::<T>::stationary(process.drift(), process.diffusion())?;
+        let (drift, diffusion) = (lift::<T>(process.drift()), lift::<T>(process.diffusion()));
+        let pull = &drift * &lyapunov;
+        let half = T::from(0.5);
+        // A B = D + Q with a symmetric D and a skew Q
+        let circulation = DMatrix::from_fn(size, size, |i, j| (pull[(i, j)] - pull[(j, i)]) * half);
+        let inverse = Cholesky::new(&lyapunov, 1e-14 * size as f64).map(|factor| (factor.inverse(), factor));
+        Ok(Self { drift, diffusion, lyapunov, circulation, inverse })
+    }
+
+    pub(super) fn inverse(&self) -> Result<&(DMatrix<T>, Cholesky<T>)> {
+        self.inverse.as_ref().ok_or(TheoryError::Uncontrollable {
+            what: "the noise does not reach every direction; the stationary law has no density",
+        })
+    }
+
+    fn detailed_balance(&self) -> bool {
+        let size = self.drift.nrows();
+        let terms = self.drift.map(|entry| entry.value().abs()) * self.lyapunov.map(|entry| entry.value().abs());
+        (0..size).all(|i| {
+            (0..size).all(|j| {
+                let scale = f64::max(terms[(i, j)], terms[(j, i)]);
+                self.circulation[(i, j)].value().abs() <= ROUNDING * scale
+            })
+        })
+    }
+
+    /// tr(D^+ W B W^T) where the columns of W are in the range of D, for a W that is a sum of terms of given sizes.
+    fn dissipation(&self, drift: &DMatrix<T>, terms: &DMatrix<f64>) -> Result<f64> {
+        let size = drift.nrows();
+        let flow = drift * &self.lyapunov * drift.transpose();
+        if let Some(factor) = Cholesky::new(&self.diffusion, 1e-13 * size as f64) {
+            let solved = factor.solve(&flow);
+            return Ok((0..size).fold(T::zero(), |sum, i| sum + solved[(i, i)]).value());
+        }
+        // a singular D: unit diagonal, then the range from the eigenvectors
+        let scale: Vec<f64> =
+            (0..size).map(|i| self.diffusion[(i, i)].value()).map(|d| if d > 0.0 { d.sqrt() } else { 1.0 }).collect();
+        let unit = DMatrix::from_fn(size, size, |i, j| self.diffusion[(i, j)].value() / (scale[i] * scale[j]));
+        let eigen = symmetric_eigen("diffusion", &unit)?;
+        let floor = 1e-13 * size as f64 * eigen.values[0].max(f64::MIN_POSITIVE);
+        let scaled = DMatrix::from_fn(size, size, |i, j| drift[(i, j)].value() / scale[i]);
+        let sizes = DMatrix::from_fn(size, size, |i, j| terms[(i, j)] / scale[i]);
+        let mut production = 0.0;
+        for k in 0..size {
+            let direction = eigen.vectors.column(k);
+            if eigen.values[k] > floor {
+                let along = DVector::from_fn(size, |i, _| T::from(direction[i] / scale[i]));
+                let image = &flow * &along;
+                production += along.dot(&image).value() / eigen.values[k];
+            } else {
+                for j in 0..size {
+                    let component: f64 = (0..size).map(|i| direction[i] * scaled[(i, j)]).sum();
+                    let size_of_terms: f64 = (0..size).map(|i| direction[i].abs() * sizes[(i, j)]).sum();
+                    if component.abs() > 1e-10 * size_of_terms {
+                        return Err(TheoryError::Infinite {
+                            what: "entropy production: the current flows along a direction without noise",
+                        });
+                    }
+                }
+            }
+        }
+        Ok(production)
+    }
+
+    fn entropy_production(&self) -> Result<f64> {
+        let (precision, _) = self.inverse()?;
+        let terms = self.circulation.map(|entry| entry.value().abs()) * precision.map(|entry| entry.value().abs());
+        self.dissipation(&(&self.circulation * precision), &terms)
+    }
+
+    fn entropy_production_with_parity(&self, parity: &[f64]) -> Result<f64> {
+        let (precision, _) = self.inverse()?;
+        let size = parity.len();
+        let signs = |i: usize, j: usize| T::from(parity[i] * parity[j]);
+        for i in 0..size {
+            for j in 0..size {
+                let coupling = self.diffusion[(i, j)].value();
+                if parity[i] * parity[j] < 0.0 && coupling.abs() > 0.0 {
+                    return Err(TheoryError::Infinite {
+                        what: "entropy production: the diffusion couples coordinates of opposite parity",
+                    });
+                }
+            }
+        }
+        let reversed = DMatrix::from_fn(size, size, |i, j| precision[(i, j)] * signs(i, j));
+        let score = &self.diffusion * &reversed;
+        let half = T::from(0.5);
+        // half the difference of the drifts of the process and of its time reversal
+        let difference = DMatrix::from_fn(size, size, |i, j| {
+            (self.drift[(i, j)] + self.drift[(i, j)] * signs(i, j)) * half - score[(i, j)]
+        });
+        let terms = self.drift.map(|entry| entry.value().abs())
+            + self.diffusion.map(|entry| entry.value().abs()) * precision.map(|entry| entry.value().abs());
+        self.dissipation(&difference, &terms)
+    }
+
+    /// B^{-1} applied to a deviation, and the quadratic form.
+    fn pull(&self, deviation: &DVector<f64>) -> Result<(DVector<T>, f64)> {
+        let (precision, factor) = self.inverse()?;
+        let deviation = DVector::from_fn(deviation.nrows(), |i, _| T::from(deviation[i]));
+        Ok((precision * &deviation, factor.norm_squared(&deviation)))
+    }
+
+    fn force(&self, deviation: &DVector<f64>) -> Result<DVector<f64>> {
+        let (pull, _) = self.pull(deviation)?;
+        Ok((&self.circulation * pull).map(|entry| -entry.value()))
+    }
+}
+
+impl StationaryLaw {
+    pub(super) fn new(process: &OrnsteinUhlenbeck) -> Result<Self> {
+        let digits = if process.is_small() {
+            Digits::Extended(Workings::new(process)?)
+        } else {
+            Digits::Double(Workings::new(process)?)
+        };
+        let mut law = Self {
+            mean: process.equilibrium().clone(),
+            kappa: process.kappa(),
+            digits,
+            lyapunov: DMatrix::zeros(0, 0),
+            circulation: DMatrix::zeros(0, 0),
+            detailed_balance: false,
+            precision: Ok(DMatrix::zeros(0, 0)),
+        };
+        law.lyapunov = workings!(law, workings => lower(&workings.lyapunov));
+        law.circulation = workings!(law, workings => lower(&workings.circulation));
+        law.detailed_balance = workings!(law, workings => workings.detailed_balance());
+        law.precision = workings!(law, workings => workings.inverse().map(|(precision, _)| lower(precision)));
+        Ok(law)
+    }
+
+    pub(super) fn digits(&self) -> &Digits {
+        &self.digits
+    }
+
+    /// mu.
+    pub fn mean(&self) -> &DVector<f64> {
+        &self.mean
+    }
+
+    /// B, n x n: the solution of (23), A B + B A^T = 2D.
+    pub fn lyapunov(&self) -> &DMatrix<f64> {
+        &self.lyapunov
+    }
+
+    /// B / kappa, n x n.
+    pub fn covariance(&self) -> DMatrix<f64> {
+        &self.lyapunov / self.kappa
+    }
+
+    /// Q = A B - D, skew, n x n (27), in the form that holds for any A (erratum E12).
+    pub fn circulation(&self) -> &DMatrix<f64> {
+        &self.circulation
+    }
+
+    /// U = B^{-1}, n x n (26).
+    ///
+    /// # Errors
+    /// [`TheoryError::Uncontrollable`] when B is singular (erratum E15).
+    pub fn precision(&self) -> Result<&DMatrix<f64>> {
+        self.precision.as_ref().map_err(Clone::clone)
+    }
+
+    /// Whether the stationary current vanishes: Q = 0, or A D = D A^T (erratum E28), all coordinates even under time
+    /// reversal.
+    pub fn detailed_balance(&self) -> bool {
+        self.detailed_balance
+    }
+
+    fn deviation(&self, point: &DVector<f64>) -> Result<DVector<f64>> {
+        require_shape("points", &DMatrix::from_column_slice(point.nrows(), 1, point.as_slice()), self.mean.nrows(), 1)?;
+        Ok(point - &self.mean)
+    }
+
+    /// Modified loss Psi(x) = (x - mu)^T U (x - mu) / 2 (43).
+    ///
+    /// # Errors
+    /// [`TheoryError::Uncontrollable`], [`TheoryError::Shape`].
+    pub fn potential(&self, point: &DVector<f64>) -> Result<f64> {
+        let deviation = self.deviation(point)?;
+        workings!(self, workings => Ok(0.5 * workings.pull(&deviation)?.1))
+    }
+
+    /// Force j(x) = -Q U (x - mu) (44): divergence-free and orthogonal to grad Psi.
+    ///
+    /// # Errors
+    /// As [`StationaryLaw::potential`].
+    pub fn force(&self, point: &DVector<f64>) -> Result<DVector<f64>> {
+        let deviation = self.deviation(point)?;
+        workings!(self, workings => workings.force(&deviation))
+    }
+
+    /// ln p_ss(x).
+    ///
+    /// # Errors
+    /// As [`StationaryLaw::potential`].
+    pub fn log_density(&self, point: &DVector<f64>) -> Result<f64> {
+        let potential = self.potential(point)?;
+        let size = self.mean.nrows() as f64;
+        let log_determinant = workings!(self, workings => workings.inverse()?.1.log_determinant());
+        let normalisation = size * (self.kappa / std::f64::consts::TAU).ln() - log_determinant;
+        Ok(0.5 * normalisation - self.kappa * potential)
+    }
+
+    /// Stationary current J(x) = j(x) p_ss(x) (15), (51).
+    ///
+    /// # Errors
+    /// As [`StationaryLaw::potential`].
+    pub fn current(&self, point: &DVector<f64>) -> Result<DVector<f64>> {
+        Ok(self.force(point)? * self.log_density(point)?.exp())
+    }
+
+    /// Entropy production in nats per unit time, all coordinates even under time reversal: kappa E[j^T D^{-1} j].
+    ///
+    /// # Errors
+    /// [`TheoryError::Infinite`] when the current flows along directions without noise, [`TheoryError::Uncontrollable`].
+    pub fn entropy_production(&self) -> Result<f64> {
+        workings!(self, workings => workings.entropy_production())
+    }
+
+    /// Entropy production when some coordinates change sign under time reversal (parity -1, velocities): the rate of the
+    /// Kullback-Leibler divergence between the paths of the stationary process and those of its time reversal about the
+    /// mean (erratum E28).
+    ///
+    /// # Errors
+    /// [`TheoryError::Shape`], [`TheoryError::InvalidValue`] for a parity that is not 1 or -1; otherwise as
+    /// [`StationaryLaw::entropy_production`].
+    pub fn entropy_production_with_parity(&self, parity: &[i8]) -> Result<f64> {
+        if parity.len() != self.mean.nrows() {
+            return Err(TheoryError::Shape {
+                name: "parity",
+                found: format!("{} entries", parity.len()),
+                expected: format!("{} entries", self.mean.nrows()),
+            });
+        }
+        if let Some(&wrong) = parity.iter().find(|sign| sign.abs() != 1) {
+            return Err(TheoryError::InvalidValue { name: "parity", value: f64::from(wrong), admissible: "1 or -1" });
+        }
+        let signs: Vec<f64> = parity.iter().map(|&sign| f64::from(sign)).collect();
+        workings!(self, workings => workings.entropy_production_with_parity(&signs))
+    }
+}

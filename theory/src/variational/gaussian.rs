@@ -1,0 +1,168 @@
+//! Gaussian laws: entropy `ln det(2 pi e C) / 2`, Kullback-Leibler divergence, and the Wasserstein distance (39) in its
+//! Bures form `|m_1 - m_2|^2 + min_R |L_1 - L_2 R|^2` over orthogonal R, with C = L L^T: a sum of squares where the usual
+//! form is a difference of traces.
+
+use nalgebra::{DMatrix, DVector};
+
+use crate::cholesky::Cholesky;
+use crate::error::{Result, TheoryError};
+use crate::extended_precision::{Extended, Number, lift, lower};
+use crate::linear_algebra::{
+    covariance_root, polar_factor, require_finite, require_positive_semi_definite, require_shape, symmetric_eigen,
+};
+
+/// Smallest pivot, scaled to unit variances, of a covariance with a density.
+const SINGULAR: f64 = 1e-14;
+
+/// A Gaussian law N(m, C) in n dimensions; C may be singular.
+///
+/// ```
+/// use langevin_theory::variational::Gaussian;
+/// use nalgebra::{dmatrix, dvector};
+/// let first = Gaussian::new(dvector![0.0], &dmatrix![1.0]).unwrap();
+/// let second = Gaussian::new(dvector![3.0], &dmatrix![4.0]).unwrap();
+/// assert_eq!(first.wasserstein_squared(&second).unwrap(), 10.0);                      // 3^2 + (2 - 1)^2
+/// let expected = 0.5 * (0.25 - 1.0 + 9.0 / 4.0 + 4.0_f64.ln());
+/// assert!((first.kl_divergence(&second).unwrap() - expected).abs() < 1e-15);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Gaussian {
+    mean: DVector<f64>,
+    covariance: DMatrix<f64>,
+}
+
+impl Gaussian {
+    /// N(mean, covariance).
+    ///
+    /// # Errors
+    /// [`TheoryError::Shape`], [`TheoryError::NotFinite`], [`TheoryError::NotPositiveSemiDefinite`].
+    pub fn new(mean: DVector<f64>, covariance: &DMatrix<f64>) -> Result<Self> {
+        let size = mean.nrows();
+        if size == 0 {
+            return Err(TheoryError::Shape { name: "mean", found: "0 entries".into(), expected: "at least 1".into() });
+        }
+        require_finite("mean", &DMatrix::from_column_slice(size, 1, mean.as_slice()))?;
+        require_shape("covariance", covariance, size, size)?;
+        require_positive_semi_definite("covariance", covariance)?;
+        let covariance = (covariance + covariance.transpose()) * 0.5;
+        Ok(Self { mean, covariance })
+    }
+
+    /// m.
+    pub fn mean(&self) -> &DVector<f64> {
+        &self.mean
+    }
+
+    /// C.
+    pub fn covariance(&self) -> &DMatrix<f64> {
+        &self.covariance
+    }
+
+    fn factor(&self) -> Result<Cholesky<Extended>> {
+        let size = self.mean.nrows();
+        Cholesky::new(&lift(&self.covariance), SINGULAR * size as f64)
+            .ok_or(TheoryError::Singular { what: "a covariance without inverse; the law has no density" })
+    }
+
+    /// Differential entropy in nats.
+    ///
+    /// # Errors
+    /// [`TheoryError::Singular`] without a density.
+    pub fn entropy(&self) -> Result<f64> {
+        let size = self.mean.nrows() as f64;
+        Ok(0.5 * (size * (1.0 + std::f64::consts::TAU.ln()) + self.factor()?.log_determinant()))
+    }
+
+    fn require_same_dimension(&self, other: &Self) -> Result<()> {
+        if self.mean.nrows() == other.mean.nrows() {
+            return Ok(());
+        }
+        Err(TheoryError::Shape {
+            name: "the second law",
+            found: format!("{} dimensions", other.mean.nrows()),
+            expected: format!("{} dimensions", self.mean.nrows()),
+        })
+    }
+
+    fn distance_of_means(&self, other: &Self) -> DVector<Extended> {
+        DVector::from_fn(self.mean.nrows(), |i, _| Extended::sum(self.mean[i], -other.mean[i]))
+    }
+
+    /// KL(self || other) in nats.
+    ///
+    /// # Errors
+    /// [`TheoryError::Singular`] when either law has no density, [`TheoryError::Shape`].
+    pub fn kl_divergence(&self, other: &Self) -> Result<f64> {
+        self.require_same_dimension(other)?;
+        let (first, second) = (self.factor()?, other.factor()?);
+        let excess = lift::<Extended>(&self.covariance) - lift::<Extended>(&other.covariance);
+        let white = second.solve_root(&second.solve_root(&excess).transpose());
+        let spread = divergence(&white, first.log_determinant() - second.log_determinant())?;
+        Ok(spread + 0.5 * second.norm_squared(&self.distance_of_means(other)))
+    }
+
+    /// Square of the Wasserstein distance of order 2 (39).
+    ///
+    /// # Errors
+    /// [`TheoryError::Shape`], [`TheoryError::NotConverged`].
+    pub fn wasserstein_squared(&self, other: &Self) -> Result<f64> {
+        self.require_same_dimension(other)?;
+        let (first, second) = (self.root()?, other.root()?);
+        let rotation = polar_factor("the product of two roots", &lower(&second.tr_mul(&first)))?;
+        // orthogonal to all digits: two Newton-Schulz steps
+        let size = rotation.nrows();
+        let mut rotation = lift::<Extended>(&rotation);
+        for _ in 0..2 {
+            let gram = rotation.tr_mul(&rotation);
+            let half = Extended::from(0.5);
+            let correction = DMatrix::from_fn(size, size, |i, j| {
+                let identity = if i == j { 3.0 } else { 0.0 };
+                (Extended::from(identity) - gram[(i, j)]) * half
+            });
+            rotation = &rotation * correction;
+        }
+        let difference = first - second * rotation;
+        let squares = difference
+            .iter()
+            .chain(self.distance_of_means(other).iter())
+            .fold(Extended::from(0.0), |sum, &entry| sum + entry * entry);
+        Ok(Number::value(squares))
+    }
+
+    fn root(&self) -> Result<DMatrix<Extended>> {
+        match self.factor() {
+            Ok(factor) => Ok(factor.root()),
+            Err(_) => Ok(lift(&covariance_root("covariance", &self.covariance)?)),
+        }
+    }
+}
+
+/// (tr W - ln det(1 + W)) / 2 for a symmetric W, given ln det(1 + W): the divergence between centred Gaussian laws of
+/// covariances L (1 + W) L^T and L L^T.
+pub(crate) fn divergence<T: Number>(excess: &DMatrix<T>, log_determinant: f64) -> Result<f64> {
+    let size = excess.nrows();
+    let trace = (0..size).fold(T::zero(), |sum, i| sum + excess[(i, i)]).value();
+    let half = T::from(0.5);
+    let symmetric = DMatrix::from_fn(size, size, |i, j| ((excess[(i, j)] + excess[(j, i)]) * half).value());
+    if symmetric.amax() > 0.5 {
+        return Ok(0.5 * (trace - log_determinant));
+    }
+    let eigen = symmetric_eigen("the excess covariance", &symmetric)?;
+    if eigen.values.amax() > 0.5 {
+        return Ok(0.5 * (trace - log_determinant));
+    }
+    Ok(0.5 * eigen.values.iter().map(|&value| excess_of_logarithm(value)).sum::<f64>())
+}
+
+/// s - ln(1 + s) for |s| <= 1/2, without cancellation.
+fn excess_of_logarithm(s: f64) -> f64 {
+    if s.abs() > 0.01 {
+        return s - s.ln_1p();
+    }
+    // s^2/2 - s^3/3 + ...
+    (2..10).rev().fold(0.0, |sum, order| {
+        let coefficient = if order % 2 == 0 { 1.0 } else { -1.0 } / f64::from(order);
+        sum * s + coefficient
+    }) * s
+        * s
+}
