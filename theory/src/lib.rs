@@ -14,6 +14,7 @@
 //! | [`ou`] | the general Ornstein-Uhlenbeck process of appendix D, its stationary law, current and entropy production |
 //! | [`variational`] | appendix E for Gaussian laws: entropy, divergence, Wasserstein distance, JKO step |
 //! | [`minibatch`] | the exact second moments of (2) with true minibatch noise |
+//! | [`reshuffle`] | the exact law under reshuffled epochs: constant curvature, and small data by enumeration |
 //!
 //! The recursion, with noise `n_k`, in one eigendirection of the Hessian (`x` is the deviation from the minimum):
 //!
@@ -32,6 +33,7 @@ pub mod linear_algebra;
 pub mod minibatch;
 pub mod ou;
 pub mod quadratic;
+pub mod reshuffle;
 pub mod time;
 pub mod variational;
 

@@ -173,6 +173,36 @@ pub fn covariance_inverse(what: &'static str, covariance: &DMatrix<f64>) -> Resu
     Ok(DMatrix::from_fn(size, size, |i, j| inverse[(i, j)] / (scale[i] * scale[j])))
 }
 
+/// Largest modulus of an eigenvalue of any square matrix, by squaring: `|M^n|^(1/n)` with n = 2^60.
+///
+/// # Errors
+/// [`TheoryError::Shape`], [`TheoryError::NotFinite`].
+///
+/// ```
+/// use langevin_theory::linear_algebra::spectral_radius;
+/// use nalgebra::dmatrix;
+/// // defective
+/// assert!((spectral_radius(&dmatrix![0.5, 1.0; 0.0, 0.5]).unwrap() - 0.5).abs() < 1e-14);
+/// ```
+pub fn spectral_radius(matrix: &DMatrix<f64>) -> Result<f64> {
+    const SQUARINGS: usize = 60;
+    require_shape("matrix", matrix, matrix.nrows(), matrix.nrows())?;
+    require_finite("matrix", matrix)?;
+    let mut power = matrix.clone();
+    let (mut logarithm, mut share) = (0.0, 1.0);
+    for _ in 0..=SQUARINGS {
+        let size = power.amax();
+        if size <= 0.0 {
+            return Ok(0.0);
+        }
+        power /= size;
+        logarithm += share * size.ln();
+        power = &power * &power;
+        share *= 0.5;
+    }
+    Ok(logarithm.exp())
+}
+
 /// The orthogonal factor of a polar decomposition M = R P, P positive semi-definite; any completion where M is singular.
 ///
 /// # Errors

@@ -456,7 +456,7 @@ fn maps(quadratic: &Quadratic, sgd: &Hyperparameters) -> Vec<ModeMap> {
 }
 
 /// eta^2 sum_{n>=1} s^{-n} U_n U'_n: the kernel of the map divided by sqrt(s), for s above the product of the radii.
-fn slowed_kernel(first: &ModeMap, second: &ModeMap, factor: f64) -> f64 {
+pub(super) fn slowed_kernel(first: &ModeMap, second: &ModeMap, factor: f64) -> f64 {
     let (eta, b) = (first.learning_rate(), first.momentum());
     let (t, z) = (1.0 + b - first.rate_times_curvature(), 1.0 + b - second.rate_times_curvature());
     let c = b / factor;

@@ -12,8 +12,10 @@
 //! first, because a linear solve would return negative "variances" for an unstable problem (errata section 6).
 
 mod feedback;
+mod gaussian_features;
 mod law;
 mod transient;
 
+pub use gaussian_features::GaussianFeatures;
 pub use law::{MinibatchLaw, mean_square_learning_rate_limit};
 pub use transient::Transient;

@@ -1,0 +1,174 @@
+//! Streaming linear regression with Gaussian features: a fresh batch every step, x ~ N(0, H), y = x . theta* + noise of
+//! variance sigma^2, no weight decay (errata section 5, item 8). Fourth moments of Gaussian features close the second-moment
+//! equations, direction by direction except for one sum:
+//!
+//! ```text
+//! a_i = G_i / S,  G_i = eta / (2 rho_i (1-b)) / (1 - eta rho_i / (2(1+b))),  s = sum a_i rho_i^2 / (1 - a_i rho_i^2)
+//! Var theta_i = a_i rho_i sigma^2 / ((1-s)(1 - a_i rho_i^2)),   stable iff every a_i rho_i^2 < 1 and s < 1
+//! ```
+
+use super::law::slowed_kernel;
+use crate::discrete::ModeMap;
+use crate::error::{Result, TheoryError};
+use crate::hyperparameters::Hyperparameters;
+
+/// The exact stationary law for Gaussian features with eigenvalues rho_i of H.
+///
+/// ```
+/// use langevin_theory::Hyperparameters;
+/// use langevin_theory::minibatch::GaussianFeatures;
+/// let sgd = Hyperparameters::new(0.1, 0.0, 0.0, 1).unwrap();
+/// let law = GaussianFeatures::new(&sgd, &[1.0], 1.0).unwrap();
+/// // E (1 - eta x^2)^2 = 1 - 2 eta + 3 eta^2, so P = eta^2 / (2 eta - 3 eta^2)
+/// assert!((law.position_variances().unwrap()[0] - 0.1 / 1.7).abs() < 1e-16);
+/// assert!((law.spectral_radius() - 0.83).abs() < 1e-14);
+/// ```
+#[derive(Clone, Debug)]
+pub struct GaussianFeatures {
+    sgd: Hyperparameters,
+    eigenvalues: Vec<f64>,
+    sigma2: f64,
+    maps: Vec<ModeMap>,
+}
+
+impl GaussianFeatures {
+    /// The law for hyperparameters without weight decay.
+    ///
+    /// # Errors
+    /// [`TheoryError::InvalidValue`] for weight decay, a negative eigenvalue or sigma^2; [`TheoryError::Shape`] without
+    /// eigenvalues.
+    pub fn new(sgd: &Hyperparameters, eigenvalues: &[f64], sigma2: f64) -> Result<Self> {
+        if sgd.weight_decay() > 0.0 {
+            return Err(TheoryError::InvalidValue {
+                name: "weight_decay",
+                value: sgd.weight_decay(),
+                admissible: "0 (Gaussian features have a closed law only without weight decay)",
+            });
+        }
+        if eigenvalues.is_empty() {
+            return Err(TheoryError::Shape {
+                name: "eigenvalues",
+                found: "an empty list".into(),
+                expected: "at least one".into(),
+            });
+        }
+        let numbers = eigenvalues.iter().map(|&rho| ("eigenvalues", rho)).chain([("sigma2", sigma2)]);
+        for (name, value) in numbers {
+            if !(value.is_finite() && value >= 0.0) {
+                return Err(TheoryError::InvalidValue { name, value, admissible: "finite and at least 0" });
+            }
+        }
+        let maps = eigenvalues.iter().map(|&rho| ModeMap::new(sgd.learning_rate(), sgd.momentum(), rho)).collect();
+        Ok(Self { sgd: *sgd, eigenvalues: eigenvalues.to_vec(), sigma2, maps })
+    }
+
+    /// a_i rho_i^2 for the directions with curvature.
+    fn gains(&self) -> Result<Vec<f64>> {
+        let sgd = &self.sgd;
+        let batch = sgd.batch_size() as f64;
+        self.maps
+            .iter()
+            .filter(|map| map.curvature() > 0.0)
+            .map(|map| {
+                let u = map.rate_times_curvature();
+                if map.edge_distance() <= 0.0 {
+                    return Err(TheoryError::Unstable {
+                        rate_times_curvature: u,
+                        limit: sgd.rate_times_curvature_limit(),
+                    });
+                }
+                Ok(u * (1.0 + sgd.momentum()) / ((1.0 - sgd.momentum()) * map.edge_distance() * batch))
+            })
+            .collect()
+    }
+
+    /// s; stationary second moments exist below 1.
+    ///
+    /// # Errors
+    /// [`TheoryError::Unstable`] when the mean is not stable, [`TheoryError::MeanSquareUnstable`] when a single direction
+    /// is not.
+    pub fn stability_sum(&self) -> Result<f64> {
+        let gains = self.gains()?;
+        if let Some(&gain) = gains.iter().find(|&&gain| gain >= 1.0) {
+            return Err(TheoryError::MeanSquareUnstable { gain });
+        }
+        Ok(gains.iter().map(|gain| gain / (1.0 - gain)).sum())
+    }
+
+    /// Whether stationary second moments exist.
+    pub fn is_stable(&self) -> bool {
+        self.stability_sum().is_ok_and(|sum| sum < 1.0)
+    }
+
+    /// Var theta_i; zero in directions without curvature, which receive no noise.
+    ///
+    /// # Errors
+    /// [`TheoryError::Unstable`], [`TheoryError::MeanSquareUnstable`].
+    pub fn position_variances(&self) -> Result<Vec<f64>> {
+        let sum = self.stability_sum()?;
+        if sum >= 1.0 {
+            return Err(TheoryError::MeanSquareUnstable { gain: sum });
+        }
+        let mut gains = self.gains()?.into_iter();
+        let variances = self
+            .eigenvalues
+            .iter()
+            .map(|&rho| {
+                let gain = if rho > 0.0 { gains.next().unwrap_or(0.0) } else { return 0.0 };
+                gain / rho * self.sigma2 / ((1.0 - sum) * (1.0 - gain))
+            })
+            .collect::<Vec<f64>>();
+        if variances.iter().all(|variance| variance.is_finite()) {
+            Ok(variances)
+        } else {
+            Err(TheoryError::Overflow { what: "the stationary variances" })
+        }
+    }
+
+    /// Var v_i = 2 rho_i Var theta_i / (eta (1+b)) (equipartition holds for any martingale noise, erratum E27).
+    ///
+    /// # Errors
+    /// As [`GaussianFeatures::position_variances`].
+    pub fn velocity_variances(&self) -> Result<Vec<f64>> {
+        let mass = self.sgd.mass();
+        Ok(self.position_variances()?.iter().zip(&self.eigenvalues).map(|(p, rho)| rho * p / mass).collect())
+    }
+
+    /// Spectral radius of the per-step map of second moments, on directions with curvature: the largest r at which
+    /// `sum_i k_i / (1 - k_i) = 1` with `k_i = rho_i^2 K_i(r) / S`, K_i the kernel of the map slowed down by 1/sqrt(r); the
+    /// square of the mean's radius where noise does not raise it. 0 without curvature.
+    pub fn spectral_radius(&self) -> f64 {
+        let active: Vec<&ModeMap> = self.maps.iter().filter(|map| map.curvature() > 0.0).collect();
+        let floor = active.iter().map(|map| map.spectral_radius()).fold(0.0, f64::max).powi(2);
+        let batch = self.sgd.batch_size() as f64;
+        let exceeds = |factor: f64| {
+            let mut sum = 0.0;
+            for map in &active {
+                let gain = map.curvature().powi(2) * slowed_kernel(map, map, factor) / batch;
+                if gain.is_nan() || gain >= 1.0 {
+                    return true;
+                }
+                sum += gain / (1.0 - gain);
+            }
+            sum > 1.0
+        };
+        let mut high = f64::max(1.0, 2.0 * floor);
+        while exceeds(high) && high < f64::MAX / 4.0 {
+            high *= 2.0;
+        }
+        let mut low = floor;
+        // monotone in r: bisection to the last bit
+        for _ in 0..200 {
+            let middle = 0.5 * (low + high);
+            if middle <= low || middle >= high {
+                break;
+            }
+            if exceeds(middle) {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        high
+    }
+}

@@ -1,0 +1,424 @@
+//! The exact law of reshuffled minibatch SGD on a linear regression, from all orders of the samples. Moments after k batches
+//! depend on the order only through the set of samples used, averaged over its orders; so sets are enumerated, level by
+//! level, instead of orders:
+//!
+//! ```text
+//! y(A) = average over batches b in A of  step_b( y(A \ b) ),        y = (1, E z, E z z^T),   z = (theta - mu_ridge, v)
+//! ```
+//!
+//! The step of a batch is affine, `z' = K_b z + c_b`, with `K_b = [[1 - eta H_b, eta beta], [-H_b, beta]]` (H_b with weight
+//! decay) and `c_b = -(eta, 1) g_b(mu_ridge)`. The mean is biased: E theta != mu_ridge.
+
+use std::collections::BTreeMap;
+
+use nalgebra::{DMatrix, DVector};
+
+use crate::error::{Result, TheoryError};
+use crate::hyperparameters::{Hyperparameters, Sampling};
+use crate::linear_algebra::spectral_radius;
+use crate::quadratic::{LeastSquares, Quadratic};
+
+/// Most multiplications of a law.
+const MOST_WORK: f64 = 2e10;
+
+/// First and second moments of z = (theta - mu_ridge, v): 2d, and 2d x 2d.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EpochMoments {
+    /// E z.
+    pub mean: DVector<f64>,
+    /// E z z^T.
+    pub second_moment: DMatrix<f64>,
+}
+
+/// The exact law of reshuffled SGD for small data.
+///
+/// ```
+/// use langevin_theory::reshuffle::ReshuffledLaw;
+/// use langevin_theory::{Hyperparameters, LeastSquares};
+/// use nalgebra::dmatrix;
+/// let data = LeastSquares::new(dmatrix![1.0; -1.0], dmatrix![1.0; 1.0]).unwrap();
+/// let sgd = Hyperparameters::new(0.1, 0.0, 0.0, 1).unwrap();
+/// let law = ReshuffledLaw::new(&data, &sgd).unwrap();
+/// let stationary = law.stationary(0).unwrap();
+/// // gradients theta -+ 1, curvature 1: the law of constant curvature and two batches
+/// let boundary = (0.1 * 0.1_f64).powi(2) / (1.0 - 0.9_f64.powi(4));
+/// assert!((stationary[0].second_moment[(0, 0)] - boundary).abs() < 1e-15);
+/// ```
+#[derive(Clone, Debug)]
+pub struct ReshuffledLaw {
+    data: LeastSquares,
+    quadratic: Quadratic,
+    sgd: Hyperparameters,
+    minimum: DMatrix<f64>,
+    batches: usize,
+}
+
+/// Steps of all batches for one output.
+struct Steps {
+    samples: usize,
+    batch_size: usize,
+    size: usize,
+    by_batch: BTreeMap<u64, (DMatrix<f64>, DVector<f64>)>,
+}
+
+impl ReshuffledLaw {
+    /// The law for a data set and hyperparameters.
+    ///
+    /// # Errors
+    /// [`TheoryError::BatchSize`] when S does not divide N; [`TheoryError::NoExactLaw`] when there are too many sets of
+    /// samples to enumerate; whatever the eigendecomposition returns.
+    pub fn new(data: &LeastSquares, sgd: &Hyperparameters) -> Result<Self> {
+        let (samples, size) = (data.samples(), sgd.batch_size());
+        Sampling::Reshuffle.noise_factor(samples, size)?;
+        let quadratic = data.quadratic()?;
+        let batches = samples / size;
+        let dimension = 2.0 * data.dimension() as f64;
+        let columns = 0.5 * dimension * (dimension + 3.0);
+        let transitions: f64 =
+            (1..=batches).map(|level| binomial(samples, level * size) * binomial(level * size, size)).sum();
+        let work = transitions * columns * 2.0 * dimension.powi(3);
+        if samples > 63 || work.is_nan() || work > MOST_WORK {
+            return Err(TheoryError::NoExactLaw {
+                what: "too many orders of the samples to enumerate, N!/(S!)^(N/S); simulate, or take fewer samples",
+            });
+        }
+        let minimum = quadratic.minimum_ridge(sgd.weight_decay());
+        Ok(Self { data: data.clone(), quadratic, sgd: *sgd, minimum, batches })
+    }
+
+    /// The loss.
+    pub fn quadratic(&self) -> &Quadratic {
+        &self.quadratic
+    }
+
+    /// The ridge minimum, d x outputs.
+    pub fn minimum_ridge(&self) -> &DMatrix<f64> {
+        &self.minimum
+    }
+
+    /// N / S.
+    pub fn batches_per_epoch(&self) -> usize {
+        self.batches
+    }
+
+    /// Steps of every batch in a basis (d x r, orthonormal columns).
+    fn steps(&self, output: usize, basis: &DMatrix<f64>) -> Result<Steps> {
+        if output >= self.data.outputs() {
+            return Err(TheoryError::Shape {
+                name: "output",
+                found: format!("index {output}"),
+                expected: format!("below {}", self.data.outputs()),
+            });
+        }
+        let features = self.data.features() * basis;
+        let residual = self.data.features() * self.minimum.column(output) - self.data.targets().column(output);
+        let pull = basis.tr_mul(&self.minimum.column(output)) * self.sgd.weight_decay();
+        let (samples, batch_size, size) = (self.data.samples(), self.sgd.batch_size(), basis.ncols());
+        let mut by_batch = BTreeMap::new();
+        for_each_subset(full(samples), batch_size, &mut |batch| {
+            let mut curvature = DMatrix::identity(size, size) * self.sgd.weight_decay();
+            let mut gradient = pull.clone();
+            for sample in members(batch) {
+                let row = features.row(sample).transpose() / batch_size as f64;
+                curvature += &row * features.row(sample);
+                gradient += row * residual[sample];
+            }
+            by_batch.insert(batch, self.step(&curvature, &gradient));
+        });
+        Ok(Steps { samples, batch_size, size: 2 * size, by_batch })
+    }
+
+    fn step(&self, curvature: &DMatrix<f64>, gradient: &DVector<f64>) -> (DMatrix<f64>, DVector<f64>) {
+        let (eta, beta) = (self.sgd.learning_rate(), self.sgd.momentum());
+        let size = curvature.nrows();
+        let mut step = DMatrix::zeros(2 * size, 2 * size);
+        let mut kick = DVector::zeros(2 * size);
+        for i in 0..size {
+            for j in 0..size {
+                let identity = if i == j { 1.0 } else { 0.0 };
+                step[(i, j)] = identity - eta * curvature[(i, j)];
+                step[(i, size + j)] = eta * beta * identity;
+                step[(size + i, j)] = -curvature[(i, j)];
+                step[(size + i, size + j)] = beta * identity;
+            }
+            kick[i] = -eta * gradient[i];
+            kick[size + i] = -gradient[i];
+        }
+        (step, kick)
+    }
+
+    fn active_basis(&self) -> DMatrix<f64> {
+        self.quadratic.eigenvectors().columns(0, self.quadratic.rank()).into_owned()
+    }
+
+    /// Spectral radius of the map of second moments over an epoch, on directions with curvature. Below 1 there is a
+    /// stationary law.
+    ///
+    /// # Errors
+    /// [`TheoryError::Overflow`].
+    pub fn spectral_radius(&self) -> Result<f64> {
+        if self.quadratic.rank() == 0 {
+            return Ok(self.sgd.momentum().powi(2));
+        }
+        let steps = self.steps(0, &self.active_basis())?;
+        spectral_radius(&steps.second_moment_map())
+    }
+
+    /// Stationary moments of one output after 0, 1, ..., N/S - 1 batches of an epoch (0 is its boundary). Zero in directions
+    /// without curvature.
+    ///
+    /// # Errors
+    /// [`TheoryError::MeanSquareUnstable`] (with the spectral radius of an epoch), [`TheoryError::Singular`],
+    /// [`TheoryError::Shape`] for an output that does not exist.
+    pub fn stationary(&self, output: usize) -> Result<Vec<EpochMoments>> {
+        let rank = self.quadratic.rank();
+        let dimension = self.quadratic.dimension();
+        let basis = self.active_basis();
+        let steps = self.steps(output, &basis)?;
+        if rank == 0 {
+            let zero = EpochMoments {
+                mean: DVector::zeros(2 * dimension),
+                second_moment: DMatrix::zeros(2 * dimension, 2 * dimension),
+            };
+            return Ok(vec![zero; self.batches]);
+        }
+        let map = steps.second_moment_map();
+        let gain = spectral_radius(&map)?;
+        if gain.is_nan() || gain >= 1.0 {
+            return Err(TheoryError::MeanSquareUnstable { gain });
+        }
+        let start = steps.fixed_point(&map)?;
+        let mut lifted = DMatrix::zeros(2 * dimension, 2 * rank);
+        lifted.view_mut((0, 0), (dimension, rank)).copy_from(&basis);
+        lifted.view_mut((dimension, rank), (dimension, rank)).copy_from(&basis);
+        let mut levels = steps.epoch(&start, 1.0);
+        levels.pop();
+        Ok(levels
+            .into_iter()
+            .map(|level| EpochMoments {
+                mean: &lifted * level.mean,
+                second_moment: &lifted * level.second_moment * lifted.transpose(),
+            })
+            .collect())
+    }
+
+    /// Moments of one output in epochs after a start at (position, velocity): for each count e of completed epochs the
+    /// moments after 0, ..., N/S - 1 batches of epoch e.
+    ///
+    /// # Errors
+    /// [`TheoryError::Shape`], [`TheoryError::Overflow`].
+    pub fn transient(
+        &self,
+        output: usize,
+        position: &DVector<f64>,
+        velocity: &DVector<f64>,
+        epochs: &[u64],
+    ) -> Result<Vec<Vec<EpochMoments>>> {
+        const MOST_EPOCHS: u64 = 1_000_000;
+        let dimension = self.quadratic.dimension();
+        for (name, vector) in [("initial_position", position), ("initial_velocity", velocity)] {
+            if vector.len() != dimension {
+                return Err(TheoryError::Shape {
+                    name,
+                    found: format!("{} entries", vector.len()),
+                    expected: format!("{dimension} entries"),
+                });
+            }
+        }
+        if let Some(&epoch) = epochs.iter().find(|&&epoch| epoch > MOST_EPOCHS) {
+            return Err(TheoryError::InvalidValue {
+                name: "steps (epochs)",
+                value: epoch as f64,
+                admissible: "at most 1000000",
+            });
+        }
+        let steps = self.steps(output, &DMatrix::identity(dimension, dimension))?;
+        let mut mean = DVector::zeros(2 * dimension);
+        mean.rows_mut(0, dimension).copy_from(&(position - self.minimum.column(output)));
+        mean.rows_mut(dimension, dimension).copy_from(velocity);
+        let mut now = EpochMoments { second_moment: &mean * mean.transpose(), mean };
+        let mut order: Vec<usize> = (0..epochs.len()).collect();
+        order.sort_by_key(|&index| epochs[index]);
+        let mut answer = vec![Vec::new(); epochs.len()];
+        let mut reached = 0;
+        let mut levels = steps.epoch(&now, 1.0);
+        for index in order {
+            while reached < epochs[index] {
+                now = levels.pop().unwrap_or(now);
+                if !now.second_moment.iter().all(|entry| entry.is_finite()) {
+                    return Err(TheoryError::Overflow { what: "the transient second moments" });
+                }
+                levels = steps.epoch(&now, 1.0);
+                reached += 1;
+            }
+            answer[index] = levels[..self.batches].to_vec();
+        }
+        Ok(answer)
+    }
+
+    /// E|theta_e - theta_0|^2 of one output over numbers of epochs e, from a stationary start at the boundary of an epoch.
+    ///
+    /// # Errors
+    /// As [`ReshuffledLaw::stationary`].
+    pub fn displacement(&self, output: usize, epochs: &[u64]) -> Result<Vec<f64>> {
+        let rank = self.quadratic.rank();
+        if rank == 0 {
+            return Ok(vec![0.0; epochs.len()]);
+        }
+        let steps = self.steps(output, &self.active_basis())?;
+        let map = steps.second_moment_map();
+        let gain = spectral_radius(&map)?;
+        if gain.is_nan() || gain >= 1.0 {
+            return Err(TheoryError::MeanSquareUnstable { gain });
+        }
+        let start = steps.fixed_point(&map)?;
+        let (step, _) = steps.mean_map();
+        // about the stationary mean the mean map is linear
+        let covariance = &start.second_moment - &start.mean * start.mean.transpose();
+        Ok(epochs
+            .iter()
+            .map(|&count| {
+                let kept = matrix_power(&step, count) * &covariance;
+                2.0 * (0..rank).map(|i| covariance[(i, i)] - kept[(i, i)]).sum::<f64>()
+            })
+            .collect())
+    }
+}
+
+impl Steps {
+    /// Moments after 0, 1, ..., N/S batches, for a start and a weight of the inhomogeneous part (1, or 0 for the linear map).
+    fn epoch(&self, start: &EpochMoments, weight: f64) -> Vec<EpochMoments> {
+        let mut level: BTreeMap<u64, EpochMoments> = BTreeMap::from([(0, start.clone())]);
+        let mut averages = vec![start.clone()];
+        let mut used = 0;
+        while used < self.samples {
+            used += self.batch_size;
+            let ways = 1.0 / binomial(used, self.batch_size);
+            let mut next: BTreeMap<u64, EpochMoments> = BTreeMap::new();
+            for (&set, moments) in &level {
+                for_each_subset(full(self.samples) & !set, self.batch_size, &mut |batch| {
+                    let Some((step, kick)) = self.by_batch.get(&batch) else { return };
+                    let moved = step * &moments.mean;
+                    let kick = kick * weight;
+                    let cross = &moved * kick.transpose();
+                    let second_moment = step * &moments.second_moment * step.transpose()
+                        + &cross
+                        + cross.transpose()
+                        + &kick * kick.transpose();
+                    let mean = moved + kick;
+                    let sum = next.entry(set | batch).or_insert_with(|| self.zero());
+                    sum.mean += mean * ways;
+                    sum.second_moment += second_moment * ways;
+                });
+            }
+            let count = 1.0 / next.len() as f64;
+            let mut average = self.zero();
+            for moments in next.values() {
+                average.mean += &moments.mean * count;
+                average.second_moment += &moments.second_moment * count;
+            }
+            averages.push(average);
+            level = next;
+        }
+        averages
+    }
+
+    fn zero(&self) -> EpochMoments {
+        EpochMoments { mean: DVector::zeros(self.size), second_moment: DMatrix::zeros(self.size, self.size) }
+    }
+
+    fn last(&self, start: &EpochMoments, weight: f64) -> EpochMoments {
+        self.epoch(start, weight).pop().unwrap_or_else(|| self.zero())
+    }
+
+    /// E z' = A E z + c over an epoch.
+    fn mean_map(&self) -> (DMatrix<f64>, DVector<f64>) {
+        let mut map = DMatrix::zeros(self.size, self.size);
+        for column in 0..self.size {
+            let mut start = self.zero();
+            start.mean[column] = 1.0;
+            map.set_column(column, &self.last(&start, 0.0).mean);
+        }
+        (map, self.last(&self.zero(), 1.0).mean)
+    }
+
+    /// The linear map of second moments over an epoch, on the upper triangle.
+    fn second_moment_map(&self) -> DMatrix<f64> {
+        let places = triangle(self.size);
+        let mut map = DMatrix::zeros(places.len(), places.len());
+        for (column, &(i, j)) in places.iter().enumerate() {
+            let mut start = self.zero();
+            start.second_moment[(i, j)] = 1.0;
+            start.second_moment[(j, i)] = 1.0;
+            let image = self.last(&start, 0.0).second_moment;
+            for (row, &place) in places.iter().enumerate() {
+                map[(row, column)] = image[place];
+            }
+        }
+        map
+    }
+
+    /// The moments that an epoch leaves as they are, given the map of second moments.
+    fn fixed_point(&self, map: &DMatrix<f64>) -> Result<EpochMoments> {
+        let singular = TheoryError::Singular { what: "the moments of an epoch have an eigenvalue 1" };
+        let (step, kick) = self.mean_map();
+        let identity = DMatrix::identity(self.size, self.size);
+        let mean = (identity - step).full_piv_lu().solve(&kick).ok_or(singular.clone())?;
+        let source = self.last(&EpochMoments { mean: mean.clone(), ..self.zero() }, 1.0).second_moment;
+        let places = triangle(self.size);
+        let right = DVector::from_fn(places.len(), |row, _| source[places[row]]);
+        let identity = DMatrix::identity(places.len(), places.len());
+        let solution = (identity - map).full_piv_lu().solve(&right).ok_or(singular)?;
+        let mut second_moment = DMatrix::zeros(self.size, self.size);
+        for (row, &(i, j)) in places.iter().enumerate() {
+            second_moment[(i, j)] = solution[row];
+            second_moment[(j, i)] = solution[row];
+        }
+        Ok(EpochMoments { mean, second_moment })
+    }
+}
+
+/// Index pairs i <= j.
+fn triangle(size: usize) -> Vec<(usize, usize)> {
+    (0..size).flat_map(|i| (i..size).map(move |j| (i, j))).collect()
+}
+
+fn matrix_power(matrix: &DMatrix<f64>, exponent: u64) -> DMatrix<f64> {
+    let mut power = DMatrix::identity(matrix.nrows(), matrix.nrows());
+    for place in (0..u64::BITS - exponent.leading_zeros()).rev() {
+        power = &power * &power;
+        if exponent >> place & 1 == 1 {
+            power *= matrix;
+        }
+    }
+    power
+}
+
+fn binomial(n: usize, k: usize) -> f64 {
+    (0..k).map(|i| (n - i) as f64 / (i + 1) as f64).product::<f64>().round()
+}
+
+fn full(samples: usize) -> u64 {
+    (1 << samples) - 1
+}
+
+fn members(set: u64) -> impl Iterator<Item = usize> {
+    (0..64).filter(move |index| set >> index & 1 == 1)
+}
+
+/// Calls a function with every subset of a given size.
+fn for_each_subset(set: u64, size: usize, visit: &mut impl FnMut(u64)) {
+    fn extend(rest: u64, missing: usize, chosen: u64, visit: &mut impl FnMut(u64)) {
+        if missing == 0 {
+            visit(chosen);
+            return;
+        }
+        let mut rest = rest;
+        while rest.count_ones() as usize >= missing {
+            let lowest = rest & rest.wrapping_neg();
+            rest &= !lowest;
+            extend(rest, missing - 1, chosen | lowest, visit);
+        }
+    }
+    extend(set, size, 0, visit);
+}
