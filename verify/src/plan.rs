@@ -207,7 +207,7 @@ fn chain_steps(scenario: &StationaryMinibatch) -> u64 {
     let map = langevin_theory::discrete::ModeMap::new(sgd.learning_rate(), sgd.momentum(), slowest);
     let needed = f64::max(-40.0 / map.spectral_radius().ln(), scenario.steps_of_noise());
     // without momentum the same modes relax more slowly
-    let most = if sgd.momentum() < 0.5 { 2000.0 } else { 800.0 };
+    let most = if sgd.momentum() < 0.5 { 1600.0 } else { 800.0 };
     let work = (sgd.batch_size() * scenario.prepared.dataset.problem.dimension()) as f64;
     let affordable = (SMALL_WORK / work).min(20_000.0);
     needed.clamp(200.0, f64::max(most, affordable)) as u64

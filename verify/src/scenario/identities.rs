@@ -156,10 +156,10 @@ impl Identities {
             }
             let sgd = Hyperparameters::new(rate / steepest, momentum, 0.0, samples)?;
             let noise = MinibatchNoise::new(&without_targets, &sgd, Sampling::WithoutReplacement)?;
-            let start = Start::Gaussian {
-                mean: DMatrix::zeros(dimension, 1),
-                roots: vec![DMatrix::identity(2 * dimension, 2 * dimension)],
-            };
+            // x_1 = (3 - u) x_0 is far from both eigenvectors of every mode; the size of the start, a random number, drops out
+            let mut direction = DMatrix::from_element(2 * dimension, 1, 1.0);
+            direction.rows_mut(dimension, dimension).fill(2.0 / (sgd.learning_rate() * momentum));
+            let start = Start::Gaussian { mean: DMatrix::zeros(dimension, 1), roots: vec![direction] };
             let ensemble = Ensemble::new(NoiseSource::Minibatch(noise), &sgd, start, context.seed_of(self.id()))?;
             let path = &context.run_chains(&ensemble, 0..1, REGIME_STEPS, || SnapshotObserver::new(&every_step))[0];
             for i in 0..rank {

@@ -276,7 +276,7 @@ fn relaxation_steps(map: &ModeMap) -> f64 {
 }
 
 /// Relaxation times that a chain must run for a mode to count as tested.
-const RELAXATIONS: f64 = 20.0;
+const RELAXATIONS: f64 = 30.0;
 
 /// Noise events that a chain must see in a mode for it to count as tested. A direction whose noise comes from a handful of
 /// samples (a pixel that is rarely lit) moves in rare jumps, and chain averages of it are far from normal.
