@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use langevin_theory::minibatch::MinibatchLaw;
-use langevin_theory::{LeastSquares, Steps, TheoryError};
+use langevin_theory::{LeastSquares, Sampling, Steps, TheoryError};
 use nalgebra::DVector;
 use serde_json::Value;
 
@@ -20,6 +20,9 @@ pub(super) fn law(mut table: Table, answer: &mut Answer, folder: &Path) -> Resul
     let velocity = table.vector("initial_velocity")?.unwrap_or_else(|| DVector::zeros(data.dimension()));
     let steps = steps(&mut table)?;
     table.finish()?;
+    if sampling == Sampling::Reshuffle {
+        return super::reshuffle::law(&data, &sgd, position.as_ref(), &velocity, &steps, answer);
+    }
     let law = MinibatchLaw::new(&data, &sgd, sampling)?;
     let quadratic = law.quadratic();
     let outputs = data.outputs();

@@ -4,7 +4,11 @@
 mod discrete;
 mod langevin;
 mod minibatch;
+mod ou;
+mod reshuffle;
 mod stability;
+mod streaming;
+mod variational;
 
 use std::path::Path;
 
@@ -16,10 +20,19 @@ use crate::document::{Table, suggestion};
 use crate::error::{Result, VerifyError};
 
 /// Kinds that are answered.
-pub const KINDS: [&str; 6] = ["sde-mode", "sde", "discrete-mode", "discrete", "minibatch", "stability"];
-
-/// Kinds of the contract that need a later version.
-const LATER_KINDS: [&str; 5] = ["ou", "gaussian-features", "epoch-noise", "gaussian-pair", "jko-step"];
+pub const KINDS: [&str; 11] = [
+    "ou",
+    "sde-mode",
+    "sde",
+    "discrete-mode",
+    "discrete",
+    "minibatch",
+    "gaussian-features",
+    "epoch-noise",
+    "gaussian-pair",
+    "jko-step",
+    "stability",
+];
 
 /// Answers one document, or an array of them in order. Relative paths of data files are taken from `folder`.
 ///
@@ -55,11 +68,11 @@ fn predict_one(document: Value, folder: &Path) -> Result<Value> {
         "discrete" => discrete::law(table, &mut answer)?,
         "minibatch" => minibatch::law(table, &mut answer, folder)?,
         "stability" => stability::limits(table, &mut answer)?,
-        later if LATER_KINDS.contains(&later) => {
-            return Err(VerifyError::Input {
-                detail: format!("kind \"{later}\" is not answered by this version; it answers {}", KINDS.join(", ")),
-            });
-        }
+        "ou" => ou::process(table, &mut answer)?,
+        "gaussian-features" => streaming::gaussian_features(table, &mut answer)?,
+        "epoch-noise" => streaming::epoch_noise(table, &mut answer)?,
+        "gaussian-pair" => variational::pair(table, &mut answer)?,
+        "jko-step" => variational::jko(table, &mut answer)?,
         other => {
             return Err(VerifyError::Input { detail: format!("kind is \"{other}\"{}", suggestion(other, &KINDS)) });
         }
@@ -89,6 +102,13 @@ impl Answer {
                 None => return Err(error.into()),
             },
         }
+        Ok(())
+    }
+
+    /// Why an entry of a list is null. Errors of the input are passed on.
+    fn explain(&mut self, name: &str, error: &TheoryError) -> Result<()> {
+        let Some(reason) = error.undefined_reason() else { return Err(error.clone().into()) };
+        self.undefined.insert(name.into(), json!({"reason": reason, "detail": error.to_string()}));
         Ok(())
     }
 
