@@ -56,6 +56,11 @@ macro_rules! workings {
     };
 }
 
+/// A sum of terms of a given size, zero where only their rounding errors are left.
+fn without_rounding<T: Number>(sum: T, terms: f64) -> T {
+    if sum.value().abs() <= 4096.0 * T::EPSILON * terms { T::zero() } else { sum }
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct Workings<T: Number> {
     drift: DMatrix<T>,
@@ -76,7 +81,10 @@ impl<T: Number> Workings<T> {
         let pull = &drift * &lyapunov;
         let half = T::from(0.5);
         // A B = D + Q with a symmetric D and a skew Q
-        let circulation = DMatrix::from_fn(size, size, |i, j| (pull[(i, j)] - pull[(j, i)]) * half);
+        let terms = process.drift().abs() * lyapunov.map(|entry| entry.value().abs());
+        let circulation = DMatrix::from_fn(size, size, |i, j| {
+            without_rounding((pull[(i, j)] - pull[(j, i)]) * half, f64::max(terms[(i, j)], terms[(j, i)]))
+        });
         let inverse = Cholesky::new(&lyapunov, 1e-14 * size as f64).map(|factor| (factor.inverse(), factor));
         Ok(Self { drift, diffusion, lyapunov, circulation, inverse })
     }
@@ -160,11 +168,12 @@ impl<T: Number> Workings<T> {
         let score = &self.diffusion * &reversed;
         let half = T::from(0.5);
         // half the difference of the drifts of the process and of its time reversal
-        let difference = DMatrix::from_fn(size, size, |i, j| {
-            (self.drift[(i, j)] + self.drift[(i, j)] * signs(i, j)) * half - score[(i, j)]
-        });
         let terms = self.drift.map(|entry| entry.value().abs())
             + self.diffusion.map(|entry| entry.value().abs()) * precision.map(|entry| entry.value().abs());
+        let difference = DMatrix::from_fn(size, size, |i, j| {
+            let drift = (self.drift[(i, j)] + self.drift[(i, j)] * signs(i, j)) * half;
+            without_rounding(drift - score[(i, j)], terms[(i, j)])
+        });
         self.dissipation(&difference, &terms)
     }
 

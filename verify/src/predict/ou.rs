@@ -42,7 +42,10 @@ pub(super) fn process(mut table: Table, answer: &mut Answer) -> Result<()> {
     answer.put("circulation", of_law(&|law| Ok(matrix(law.circulation()))))?;
     answer.put("precision", of_law(&|law| law.precision().map(matrix)))?;
     let at_points = |quantity: &dyn Fn(&StationaryLaw, &DVector<f64>) -> langevin_theory::Result<Value>| {
-        of_law(&|law| points.iter().map(|point| quantity(law, point)).collect::<langevin_theory::Result<Value>>())
+        of_law(&|law| {
+            law.precision()?;
+            points.iter().map(|point| quantity(law, point)).collect::<langevin_theory::Result<Value>>()
+        })
     };
     answer.put("potential", at_points(&|law, point| law.potential(point).map(Value::from)))?;
     answer.put("force", at_points(&|law, point| law.force(point).map(|force| vector(&force))))?;
@@ -56,11 +59,12 @@ pub(super) fn process(mut table: Table, answer: &mut Answer) -> Result<()> {
             of_law(&|law| law.entropy_production_with_parity(&parity).map(Value::from)),
         )?;
     }
-    let relaxations = match &law {
-        Ok(law) => times
+    let relaxations = match law.as_ref().map(|law| law.precision().map(|_| law)) {
+        Ok(Ok(law)) => times
             .iter()
             .map(|&time| law.relaxation(&process, &initial_mean, &initial_covariance, time))
             .collect::<langevin_theory::Result<Vec<Relaxation>>>(),
+        Ok(Err(error)) => Err(error),
         Err(error) => Err(error.clone()),
     };
     let quantities: [(&str, Quantity); 3] = [
