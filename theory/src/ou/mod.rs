@@ -15,6 +15,7 @@
 mod propagation;
 mod relaxation;
 mod stationary;
+mod symmetric_drift;
 
 use nalgebra::{DMatrix, DVector};
 
@@ -25,6 +26,7 @@ use crate::time::Time;
 use propagation::Propagation;
 pub use relaxation::Relaxation;
 pub use stationary::StationaryLaw;
+pub use symmetric_drift::symmetric_drift_decomposition;
 
 /// Largest dimension at which 32 digits are carried.
 const EXTENDED_DIMENSION: usize = 64;

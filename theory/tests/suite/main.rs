@@ -26,5 +26,8 @@ mod minibatch_stability;
 mod mode_law;
 mod mode_map;
 mod oscillator;
+mod ou;
 mod problems;
 mod quadratic;
+mod reshuffle;
+mod variational;

@@ -1,0 +1,297 @@
+//! The general Ornstein-Uhlenbeck process: identities of its law for any drift, the phase-space process of SGD against its
+//! closed forms, and quantities that do not exist.
+//!
+//! The process computes with 32 digits, so what comes out is rounded once. Identities between outputs are good to a few
+//! roundings of the terms they add up, which each test sums.
+
+use langevin_theory::langevin::{LangevinLaw, NoiseModel};
+use langevin_theory::ou::{OrnsteinUhlenbeck, symmetric_drift_decomposition};
+use langevin_theory::{Hyperparameters, Quadratic, TheoryError, Time};
+use nalgebra::{DMatrix, DVector, dmatrix, dvector};
+use proptest::prelude::*;
+
+use crate::problems::{covariance, logarithmic, momentum, square};
+
+/// Largest entry of a difference over roundings of a matrix of term sizes.
+fn within(what: &str, difference: &DMatrix<f64>, terms: &DMatrix<f64>, roundings: f64) -> Result<(), TestCaseError> {
+    for (error, size) in difference.iter().zip(terms.iter()) {
+        prop_assert!(
+            error.abs() <= roundings * f64::EPSILON * size + 1e-290,
+            "{what}: error {error:e} of terms {size:e}"
+        );
+    }
+    Ok(())
+}
+
+/// A drift whose symmetric part is positive, with rates over some orders of magnitude; often far from normal, or defective.
+fn stable_drift(size: usize) -> impl Strategy<Value = DMatrix<f64>> {
+    prop_oneof![
+        3 => (square(size), logarithmic(-3.0, 1.0)).prop_map(move |(matrix, floor)| {
+            let skew = &matrix - matrix.transpose();
+            &matrix * matrix.transpose() + skew * 2.0 + DMatrix::identity(size, size) * floor
+        }),
+        // upper triangular with equal rates: defective
+        1 => (square(size), logarithmic(-2.0, 2.0)).prop_map(move |(matrix, rate)| {
+            DMatrix::from_fn(size, size, |i, j| match i.cmp(&j) {
+                std::cmp::Ordering::Less => matrix[(i, j)],
+                std::cmp::Ordering::Equal => rate,
+                std::cmp::Ordering::Greater => 0.0,
+            })
+        }),
+    ]
+}
+
+fn process() -> impl Strategy<Value = OrnsteinUhlenbeck> {
+    (1usize..5).prop_flat_map(|size| (stable_drift(size), covariance(size), logarithmic(-2.0, 2.0))).prop_map(
+        |(drift, diffusion, kappa)| {
+            let size = drift.nrows();
+            OrnsteinUhlenbeck::new(drift, DVector::from_element(size, 0.5), &diffusion, kappa).unwrap()
+        },
+    )
+}
+
+fn time() -> impl Strategy<Value = f64> {
+    prop_oneof![Just(0.0), logarithmic(-12.0, 1.5)]
+}
+
+fn at(value: f64) -> Time {
+    Time::new(value).unwrap()
+}
+
+/// B from one Kronecker solve.
+fn lyapunov_by_kronecker(drift: &DMatrix<f64>, diffusion: &DMatrix<f64>) -> DMatrix<f64> {
+    let size = drift.nrows();
+    let identity = DMatrix::<f64>::identity(size, size);
+    let system = drift.kronecker(&identity) + identity.kronecker(drift);
+    let right = DVector::from_fn(size * size, |index, _| 2.0 * diffusion[(index / size, index % size)]);
+    let solution = system.full_piv_lu().solve(&right).unwrap();
+    DMatrix::from_fn(size, size, |i, j| solution[i * size + j])
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_stationary_law_solves_the_lyapunov_equation(process in process()) {
+        let law = process.stationary().unwrap();
+        let (a, b, d) = (process.drift(), law.lyapunov(), process.diffusion());
+        let terms = a.abs() * b.abs();
+        let terms = &terms + terms.transpose() + d.abs();
+        within("A B + B A^T = 2D", &(a * b + b * a.transpose() - d * 2.0), &terms, 16.0)?;
+        let q = law.circulation();
+        within("Q is skew", &(q + q.transpose()), &q.abs(), 0.0)?;
+        within("Q = A B - D", &(a * b - d - q), &terms, 16.0)?;
+        let oracle = lyapunov_by_kronecker(a, d);
+        prop_assert!((b - oracle).amax() <= 1e-8 * b.amax() + 1e-290);
+        prop_assert_eq!(law.detailed_balance(), q.amax() <= 1e-12 * terms.amax());
+        if let Ok(u) = law.precision() {
+            let product = (d + q) * u;
+            let terms = (d.abs() + q.abs()) * u.abs();
+            within("A = (D + Q) U", &(product - a), &terms, 16.0)?;
+        }
+    }
+
+    #[test]
+    fn propagators_form_a_semigroup(process in process(), first in time(), second in time()) {
+        let sum = process.propagator(at(first + second)).unwrap();
+        let (one, two) = (process.propagator(at(first)).unwrap(), process.propagator(at(second)).unwrap());
+        let size = one.nrows();
+        // rounding the sum of the times moves the propagator by its rate
+        let terms = one.abs() * two.abs() * (DMatrix::from_element(size, size, 1.0) * (process.drift().abs() * (first + second)) + DMatrix::from_element(size, size, 1.0));
+        within("e^{-A(s+t)}", &(sum - &one * &two), &terms, 16.0)?;
+        let start = DMatrix::zeros(size, size);
+        let noise = |t: f64| process.covariance(&start, at(t)).unwrap();
+        let both = noise(first + second);
+        let terms = one.abs() * noise(second).abs() * one.transpose().abs() + noise(first).abs();
+        let factor = 16.0 * (1.0 + process.drift().amax() * size as f64 * (first + second));
+        within("C(s+t)", &(&both - noise(first) - &one * noise(second) * one.transpose()), &terms, factor)?;
+        let cross = process.cross_covariance(&start, at(first + second), at(first)).unwrap();
+        let terms = two.abs() * noise(first).abs();
+        within("Cov(X_{s+t}, X_s)", &(&cross - &two * noise(first)), &terms, factor)?;
+        let transposed = process.cross_covariance(&start, at(first), at(first + second)).unwrap();
+        within("transposed", &(cross.transpose() - transposed), &cross.transpose().abs(), 4.0)?;
+    }
+
+    #[test]
+    fn every_start_ends_in_the_stationary_law(process in process(), spread in 0.0..2.0f64) {
+        let law = process.stationary().unwrap();
+        let size = process.dimension();
+        let late = at(1e5);
+        let end = process.covariance(&(DMatrix::identity(size, size) * spread), late).unwrap();
+        prop_assert!((&end - law.covariance()).amax() <= 64.0 * f64::EPSILON * law.covariance().amax() + 1e-290);
+        let mean = process.mean(&DVector::from_element(size, -3.0), late).unwrap();
+        prop_assert!((mean - process.equilibrium()).amax() <= 1e-15);
+    }
+
+    #[test]
+    fn free_energy_never_increases(process in process(), spread in 0.1..2.0f64, early in logarithmic(-6.0, 0.5), factor in 1.1..3.0f64) {
+        let law = process.stationary().unwrap();
+        let size = process.dimension();
+        let (mean, start) = (DVector::from_element(size, 1.0), DMatrix::identity(size, size) * spread);
+        let at_time = |t: f64| law.relaxation(&process, &mean, &start, at(t)).unwrap();
+        let (before, after) = (at_time(early), at_time(early * factor));
+        if law.precision().is_err() {
+            let reason = before.free_energy.unwrap_err().undefined_reason();
+            prop_assert_eq!(reason, Some("uncontrollable"));
+            return Ok(());
+        }
+        let (kl_before, kl_after) = (before.kl_to_stationary.unwrap(), after.kl_to_stationary.unwrap());
+        prop_assert!(kl_after >= 0.0 && kl_after <= kl_before * (1.0 + 1e-12), "{kl_before:e} {kl_after:e}");
+        prop_assert!(before.free_energy_rate.clone().unwrap() <= 0.0);
+        // F = KL / kappa + a constant
+        let constant = before.free_energy.unwrap() - kl_before / process.kappa();
+        let other = after.free_energy.unwrap() - kl_after / process.kappa();
+        let size_of_terms = constant.abs() + kl_before / process.kappa();
+        prop_assert!((constant - other).abs() <= 1e-10 * size_of_terms, "{constant} {other}");
+        // the rate is the slope
+        let step = early * 1e-4;
+        let slope = (at_time(early + step).kl_to_stationary.unwrap() - at_time(early - step).kl_to_stationary.unwrap()) / (2.0 * step);
+        let rate = before.free_energy_rate.unwrap() * process.kappa();
+        prop_assert!((slope - rate).abs() <= 1e-4 * rate.abs() + 1e-9 * kl_before / step, "{slope} {rate}");
+    }
+
+    #[test]
+    fn the_phase_space_process_of_sgd_has_its_closed_forms(
+        eta in logarithmic(-3.0, -0.5),
+        beta in momentum(),
+        decay in prop_oneof![Just(0.01), 0.01..1.0f64],
+        root in square(3),
+        noise in covariance(3),
+        k in 1u64..200,
+    ) {
+        let hessian = &root * root.transpose();
+        let quadratic = Quadratic::new((&hessian + hessian.transpose()) * 0.5, DMatrix::from_element(3, 1, 0.3)).unwrap();
+        let sgd = Hyperparameters::new(eta, beta, decay, 4).unwrap();
+        let closed = LangevinLaw::new(&quadratic, &sgd, NoiseModel::Covariance(noise)).unwrap();
+        let mut mean = DVector::zeros(6);
+        mean.rows_mut(0, 3).copy_from(&closed.minimum_ridge());
+        let process = OrnsteinUhlenbeck::new(closed.drift(), mean, &closed.diffusion(), sgd.kappa()).unwrap();
+        let time = langevin_theory::Steps(k).time(&sgd);
+        let (found, expected) = (process.covariance(&DMatrix::zeros(6, 6), time).unwrap(), closed.covariance(time));
+        let scale = |i: usize, j: usize| (expected[(i, i)] * expected[(j, j)]).sqrt();
+        for i in 0..6 {
+            for j in 0..6 {
+                prop_assert!((found[(i, j)] - expected[(i, j)]).abs() <= 1e-10 * scale(i, j) + 1e-17 * expected.amax(), "{i} {j}");
+            }
+        }
+        let law = process.stationary().unwrap();
+        let stationary = closed.stationary_covariance().unwrap();
+        prop_assert!((law.covariance() - &stationary).amax() <= 1e-10 * stationary.amax() + 1e-290);
+        let parity = [1, 1, 1, -1, -1, -1];
+        if let (Ok(found), Ok(expected)) = (law.entropy_production_with_parity(&parity), closed.entropy_production_with_parity()) {
+            let scale = process.drift().amax();
+            prop_assert!((found - expected).abs() <= 1e-7 * expected.abs() + 1e-12 * scale, "{found:e} {expected:e}");
+        }
+    }
+
+    #[test]
+    fn the_formula_for_symmetric_drifts_is_the_general_one(root in square(3), diffusion in square(3), floor in logarithmic(-2.0, 1.0)) {
+        let drift = &root * root.transpose() + DMatrix::identity(3, 3) * floor;
+        let drift = (&drift + drift.transpose()) * 0.5;
+        let diffusion = &diffusion * diffusion.transpose() + DMatrix::identity(3, 3) * 0.1;
+        let diffusion = (&diffusion + diffusion.transpose()) * 0.5;
+        let (circulation, precision) = symmetric_drift_decomposition(&drift, &diffusion).unwrap();
+        let law = OrnsteinUhlenbeck::new(drift, DVector::zeros(3), &diffusion, 1.0).unwrap().stationary().unwrap();
+        prop_assert!((law.circulation() - circulation).amax() <= 1e-12 * diffusion.amax());
+        prop_assert!((law.precision().unwrap() - &precision).amax() <= 1e-11 * precision.amax());
+        // no current exactly where A D = D A (erratum E28)
+        let production = law.entropy_production().unwrap();
+        prop_assert!(production >= 0.0);
+    }
+
+    #[test]
+    fn the_current_has_no_divergence_and_follows_level_sets(process in process(), point in proptest::collection::vec(-2.0..2.0f64, 4)) {
+        let law = process.stationary().unwrap();
+        let Ok(precision) = law.precision() else { return Ok(()) };
+        let size = process.dimension();
+        let point = DVector::from_column_slice(&point[..size]);
+        let force = law.force(&point).unwrap();
+        let gradient = precision * (&point - process.equilibrium());
+        let terms = law.circulation().abs() * gradient.abs();
+        // j . grad Psi = 0 and div j = -tr(Q U) = 0
+        prop_assert!(force.dot(&gradient).abs() <= 1e-12 * terms.dot(&gradient.abs()) + 1e-290);
+        let trace = (law.circulation() * precision).trace();
+        let terms = (law.circulation().abs() * precision.abs()).trace();
+        prop_assert!(trace.abs() <= 1e-12 * terms + 1e-290, "{trace} {terms}");
+        // drift = j - D grad Psi
+        let drift = -(process.drift() * (&point - process.equilibrium()));
+        let rebuilt = &force - process.diffusion() * &gradient;
+        let terms = process.diffusion().abs() * gradient.abs() + force.abs();
+        prop_assert!((drift - rebuilt).amax() <= 1e-10 * terms.amax() + 1e-290);
+    }
+}
+
+#[test]
+fn what_does_not_exist_is_named() {
+    let build = |drift: DMatrix<f64>, diffusion: DMatrix<f64>| {
+        let size = drift.nrows();
+        OrnsteinUhlenbeck::new(drift, DVector::zeros(size), &diffusion, 1.0).unwrap()
+    };
+    let one = DMatrix::<f64>::identity(2, 2);
+    let unstable = build(dmatrix![1.0, 0.0; 0.0, -1e-9], one.clone()).stationary().unwrap_err();
+    assert_eq!(unstable.undefined_reason(), Some("unstable"));
+    // a Lyapunov solution exists here, and it is no covariance
+    let opposite = build(dmatrix![1.0, 0.0; 0.0, -3.0], one.clone()).stationary().unwrap_err();
+    assert!(matches!(opposite, TheoryError::NotHurwitz { real_part } if (real_part + 3.0).abs() < 1e-6));
+    let undamped = build(dmatrix![0.0, -1.0; 1.0, 0.0], one.clone()).stationary().unwrap_err();
+    assert_eq!(undamped.undefined_reason(), Some("unstable"));
+    let free = build(dmatrix![0.0, -1.0; 0.0, 1.0], dmatrix![0.0, 0.0; 0.0, 1.0]).stationary().unwrap_err();
+    assert_eq!(free.undefined_reason(), Some("singular"));
+    let quiet = build(dmatrix![1.0, 0.0; 0.0, 2.0], dmatrix![1.0, 0.0; 0.0, 0.0]).stationary().unwrap();
+    assert_eq!(quiet.precision().unwrap_err().undefined_reason(), Some("uncontrollable"));
+    assert_eq!(quiet.potential(&dvector![0.0, 0.0]).unwrap_err().undefined_reason(), Some("uncontrollable"));
+    assert_eq!(quiet.covariance(), dmatrix![1.0, 0.0; 0.0, 0.0]);
+    let oscillator = build(dmatrix![0.0, -1.0; 1.0, 1.0], dmatrix![0.0, 0.0; 0.0, 1.0]).stationary().unwrap();
+    assert_eq!(oscillator.entropy_production().unwrap_err().undefined_reason(), Some("infinite"));
+    assert_eq!(oscillator.entropy_production_with_parity(&[1, -1]).unwrap(), 0.0);
+    assert!(oscillator.entropy_production_with_parity(&[1, 2]).is_err());
+    assert!(oscillator.entropy_production_with_parity(&[1]).is_err());
+}
+
+#[test]
+fn known_hard_drifts_return() {
+    // matrices on which a QR iteration without a cap does not return
+    let rings = dmatrix![1.0, -1.0, 0.0; 1.0, 1.0, -1.0; 0.0, 1.0, 1.0];
+    let process = OrnsteinUhlenbeck::new(rings, DVector::zeros(3), &DMatrix::identity(3, 3), 1.0).unwrap();
+    assert!(process.stationary().is_ok());
+    // weakly damped, at the edge of decay
+    for exponent in [3, 6, 9, 12] {
+        let damping = 10f64.powi(-exponent);
+        let drift = dmatrix![damping, 1.0; -1.0, damping];
+        let process = OrnsteinUhlenbeck::new(drift, DVector::zeros(2), &DMatrix::identity(2, 2), 1.0).unwrap();
+        let variance = process.stationary().unwrap().covariance()[(0, 0)];
+        assert!((variance * damping - 1.0).abs() < 1e-14, "{exponent}: {variance}");
+    }
+}
+
+#[test]
+fn errata_on_entropy_production() {
+    // E28: D = I with a drift that is not symmetric; diag(4, 1) with diag(1, 2)
+    let rotating =
+        OrnsteinUhlenbeck::new(dmatrix![1.0, 2.0; -2.0, 1.0], dvector![0.0, 0.0], &DMatrix::identity(2, 2), 1.0);
+    assert!((rotating.unwrap().stationary().unwrap().entropy_production().unwrap() - 8.0).abs() < 1e-14);
+    let anisotropic =
+        OrnsteinUhlenbeck::new(dmatrix![1.0, 0.0; 0.0, 2.0], dvector![0.0, 0.0], &dmatrix![4.0, 0.0; 0.0, 1.0], 1.0);
+    let law = anisotropic.unwrap().stationary().unwrap();
+    assert!(law.detailed_balance() && law.entropy_production().unwrap() == 0.0);
+}
+
+#[test]
+fn wrong_input_is_refused() {
+    let (one, zero) = (DMatrix::<f64>::identity(2, 2), DVector::<f64>::zeros(2));
+    let new = |drift: DMatrix<f64>, mean: DVector<f64>, diffusion: DMatrix<f64>, kappa: f64| {
+        OrnsteinUhlenbeck::new(drift, mean, &diffusion, kappa).err().map(|error| error.undefined_reason().is_none())
+    };
+    assert_eq!(new(DMatrix::zeros(0, 0), DVector::zeros(0), DMatrix::zeros(0, 0), 1.0), Some(true));
+    assert_eq!(new(DMatrix::zeros(2, 3), zero.clone(), one.clone(), 1.0), Some(true));
+    assert_eq!(new(&one * f64::NAN, zero.clone(), one.clone(), 1.0), Some(true));
+    assert_eq!(new(one.clone(), DVector::zeros(3), one.clone(), 1.0), Some(true));
+    assert_eq!(new(one.clone(), zero.clone(), dmatrix![1.0, 2.0; 2.0, 1.0], 1.0), Some(true));
+    assert_eq!(new(one.clone(), zero.clone(), dmatrix![1.0, 2.0; 0.0, 1.0], 1.0), Some(true));
+    for kappa in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        assert_eq!(new(one.clone(), zero.clone(), one.clone(), kappa), Some(true));
+    }
+    let process = OrnsteinUhlenbeck::new(one.clone() * 1e300, zero.clone(), &one, 1.0).unwrap();
+    assert!(process.covariance(&(-&one), at(1.0)).is_err());
+    assert!(matches!(process.propagator(at(1e300)), Err(TheoryError::Overflow { .. })));
+}
