@@ -80,6 +80,16 @@ impl LangevinLaw {
         Ok(Self { quadratic: quadratic.clone(), sgd: *sgd, oscillators, noise, commuting })
     }
 
+    /// The loss.
+    pub fn quadratic(&self) -> &Quadratic {
+        &self.quadratic
+    }
+
+    /// The hyperparameters.
+    pub fn hyperparameters(&self) -> &Hyperparameters {
+        &self.sgd
+    }
+
     /// Each eigendirection by itself.
     ///
     /// # Errors

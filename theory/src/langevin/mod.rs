@@ -4,9 +4,11 @@
 mod displacement;
 mod law;
 mod mode;
+mod modified_loss;
 mod oscillator;
 
 pub use displacement::{DisplacementReading, displacement_equation17};
 pub use law::{LangevinLaw, NoiseModel};
 pub use mode::{LangevinMode, stationary_kernel};
+pub use modified_loss::ModifiedLoss;
 pub use oscillator::{Damping, Oscillator};

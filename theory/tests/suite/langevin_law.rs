@@ -350,3 +350,42 @@ fn what_a_null_direction_has_not() {
             .unwrap();
     assert_eq!(law.entropy_production_with_parity().unwrap_err().undefined_reason(), Some("infinite"));
 }
+
+proptest! {
+    #[test]
+    fn the_force_circulates_on_the_modified_loss(
+        eta in logarithmic(-3.0, -0.5),
+        beta in 0.0..0.95f64,
+        decay in 0.01..1.0f64,
+        root in square(3),
+        sigma2 in 0.1..10.0f64,
+        point in proptest::collection::vec(-2.0..2.0f64, 6),
+    ) {
+        let hessian = &root * root.transpose() + DMatrix::identity(3, 3) * 0.1;
+        let hessian = (&hessian + hessian.transpose()) * 0.5;
+        let quadratic = Quadratic::new(hessian.clone(), DMatrix::from_element(3, 1, 0.3)).unwrap();
+        let sgd = Hyperparameters::new(eta, beta, decay, 4).unwrap();
+        let law = LangevinLaw::new(&quadratic, &sgd, NoiseModel::ProportionalToHessian(sigma2)).unwrap();
+        let (theta, v) = (DVector::from_column_slice(&point[..3]), DVector::from_column_slice(&point[3..]));
+        let x = &theta - law.minimum_ridge();
+        let regularised = &hessian + DMatrix::identity(3, 3) * decay;
+        // (49), and (50) halved (E10)
+        let inverse = hessian.clone().try_inverse().unwrap();
+        let psi = law.modified_loss(&theta, &v).unwrap();
+        let expected = x.dot(&(&inverse * &regularised * &x)) / (eta * (1.0 + beta) * sigma2);
+        prop_assert!((psi.position - expected).abs() <= 1e-9 * expected, "{} {}", psi.position, expected);
+        let expected = 0.5 * v.dot(&(&inverse * &v)) / sigma2;
+        prop_assert!((psi.velocity - expected).abs() <= 1e-9 * expected, "{} {}", psi.velocity, expected);
+        prop_assert_eq!(psi.mixed, 0.0);
+        prop_assert!((psi.total() - psi.position - psi.velocity).abs() <= 0.0);
+        // (51): (v; -2/(eta (1+beta)) (H + lambda)(theta - mu))
+        let force = law.force(&theta, &v).unwrap();
+        let pull = &regularised * &x * (-2.0 / (eta * (1.0 + beta)));
+        for i in 0..3 {
+            prop_assert!((force[i] - v[i]).abs() <= 1e-9 * v.amax());
+            prop_assert!((force[3 + i] - pull[i]).abs() <= 1e-9 * pull.amax());
+        }
+        let loss = law.regularised_loss(&theta).unwrap();
+        prop_assert!((loss - 0.5 * x.dot(&(&regularised * &x))).abs() <= 1e-12 * loss);
+    }
+}
