@@ -108,9 +108,15 @@ impl Transient {
                 // rows of M applied from the left to the columns (p, d) and (c, v)
                 let (x_p, x_c) = (keep_i * p + eta * b * d, keep_i * c + eta * b * v);
                 let (v_p, v_c) = (pull_i * p + b * d, pull_i * c + b * v);
-                position[(i, j)] = x_p * keep_j + x_c * eta * b + eta * eta * n;
                 cross[(i, j)] = x_p * pull_j + x_c * b + eta * n;
-                velocity[(i, j)] = v_p * pull_j + v_c * b + n;
+                if i <= j {
+                    // symmetric to the last bit: an antisymmetric rest would be amplified, since the fourth block is
+                    // taken as the transpose of the second
+                    position[(i, j)] = x_p * keep_j + x_c * eta * b + eta * eta * n;
+                    velocity[(i, j)] = v_p * pull_j + v_c * b + n;
+                    position[(j, i)] = position[(i, j)];
+                    velocity[(j, i)] = velocity[(i, j)];
+                }
             }
         }
         for i in 0..size {

@@ -377,7 +377,7 @@ proptest! {
         let expected = 0.5 * v.dot(&(&inverse * &v)) / sigma2;
         prop_assert!((psi.velocity - expected).abs() <= 1e-9 * expected, "{} {}", psi.velocity, expected);
         prop_assert_eq!(psi.mixed, 0.0);
-        prop_assert!((psi.total() - psi.position - psi.velocity).abs() <= 0.0);
+        prop_assert_eq!(psi.total(), psi.position + psi.velocity);
         // (51): (v; -2/(eta (1+beta)) (H + lambda)(theta - mu))
         let force = law.force(&theta, &v).unwrap();
         let pull = &regularised * &x * (-2.0 / (eta * (1.0 + beta)));
