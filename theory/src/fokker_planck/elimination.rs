@@ -16,8 +16,8 @@ use crate::error::{Result, TheoryError};
 /// Largest number of entries of a factor (1 GiB).
 const ENTRIES: usize = 1 << 27;
 
-/// The window of the null vector is kept within these powers of two.
-const RANGE: i32 = 300;
+/// Powers of two that a [`Wide`] number counts as one.
+const BLOCK: i32 = 300;
 
 const UNREACHED: &str =
     "the generator on the grid: not every cell is reached from every other, so no law is unique and positive";
@@ -113,51 +113,89 @@ impl Elimination {
         }
     }
 
-    /// The null vector, for excess 0, up to a factor. It may span more than the range of doubles: what is below the largest
-    /// entry by more becomes zero.
+    /// The null vector, for excess 0, up to a factor. Its entries may span more than the range of doubles: those too far
+    /// below the largest become zero.
     pub(super) fn null_vector(&self) -> Result<DVector<f64>> {
-        let mut values = DVector::zeros(self.size);
-        let mut exponents = vec![0; self.size];
-        let mut exponent = 0;
+        let mut values = vec![Wide::ZERO; self.size];
+        values[self.size - 1] = Wide { mantissa: 1.0, block: 0 };
         for k in (0..self.size).rev() {
             let reach = self.half_width.min(k);
-            if k + 1 == self.size {
-                values[k] = 1.0;
-            } else {
-                values[k] /= self.pivots[k];
+            let (rest, done) = values.split_at_mut(k);
+            if k + 1 < self.size {
+                done[0] = done[0].over(self.pivots[k]);
             }
-            exponents[k] = exponent;
-            let (rest, done) = values.as_mut_slice().split_at_mut(k);
-            let window = &mut rest[k - reach..];
+            if done[0].mantissa == 0.0 {
+                return Err(TheoryError::Singular { what: UNREACHED });
+            }
             let above = &self.column(k)[self.half_width - reach..self.half_width];
-            for (value, rate) in window.iter_mut().zip(above) {
-                *value += rate * done[0];
-            }
-            if reach == 0 {
-                continue;
-            }
-            loop {
-                let largest = window.iter().copied().fold(0.0, f64::max);
-                let shift = if largest == 0.0 {
-                    return Err(TheoryError::Singular { what: UNREACHED });
-                } else if largest < 2f64.powi(-RANGE) {
-                    -RANGE
-                } else if largest > 2f64.powi(RANGE) && largest.is_finite() {
-                    RANGE
-                } else {
-                    break;
-                };
-                for value in window.iter_mut() {
-                    *value *= 2f64.powi(-shift);
-                }
-                exponent += shift;
+            for (value, &rate) in rest[k - reach..].iter_mut().zip(above) {
+                *value = value.plus(done[0].times(rate));
             }
         }
-        let top = (0..self.size).filter(|&k| values[k] > 0.0).map(|k| exponents[k]).max().unwrap_or(0);
-        Ok(DVector::from_fn(self.size, |k, _| match top - exponents[k] {
-            0 => values[k],
-            gap if gap <= 2 * RANGE => values[k] * 2f64.powi(-gap),
+        let top = values.iter().map(|value| value.block).max().unwrap_or(0);
+        Ok(DVector::from_fn(self.size, |k, _| values[k].relative_to(top)))
+    }
+}
+
+/// A non-negative number `mantissa 2^(300 block)` of any size.
+#[derive(Clone, Copy)]
+struct Wide {
+    mantissa: f64,
+    block: i32,
+}
+
+impl Wide {
+    const ZERO: Self = Self { mantissa: 0.0, block: i32::MIN };
+
+    /// The mantissa within 2^-150 and 2^150.
+    fn normalised(mut self) -> Self {
+        while self.mantissa >= 2f64.powi(BLOCK / 2) && self.mantissa.is_finite() {
+            self.mantissa *= 2f64.powi(-BLOCK);
+            self.block += 1;
+        }
+        while self.mantissa < 2f64.powi(-BLOCK / 2) && self.mantissa > 0.0 {
+            self.mantissa *= 2f64.powi(BLOCK);
+            self.block -= 1;
+        }
+        self
+    }
+
+    /// A factor brought to a size at which products and quotients with a mantissa stay in range, and its blocks.
+    fn lifted(factor: f64) -> (f64, i32) {
+        if factor < 2f64.powi(-2 * BLOCK) { (factor * 2f64.powi(2 * BLOCK), -2) } else { (factor, 0) }
+    }
+
+    fn times(self, factor: f64) -> Self {
+        if factor == 0.0 || self.mantissa == 0.0 {
+            return Self::ZERO;
+        }
+        let (factor, block) = Self::lifted(factor);
+        Self { mantissa: self.mantissa * factor, block: self.block + block }.normalised()
+    }
+
+    fn over(self, divisor: f64) -> Self {
+        if self.mantissa == 0.0 {
+            return Self::ZERO;
+        }
+        let (divisor, block) = Self::lifted(divisor);
+        Self { mantissa: self.mantissa / divisor, block: self.block - block }.normalised()
+    }
+
+    fn plus(self, other: Self) -> Self {
+        if self.mantissa == 0.0 {
+            return other;
+        }
+        let block = self.block.max(other.block);
+        Self { mantissa: self.relative_to(block) + other.relative_to(block), block }.normalised()
+    }
+
+    /// The number in units of 2^(300 block), zero where it is below the range of doubles.
+    fn relative_to(self, block: i32) -> f64 {
+        match block.saturating_sub(self.block) {
+            0 => self.mantissa,
+            // in single blocks: the power itself may be below the smallest double
+            gap if gap <= 4 => (0..gap).fold(self.mantissa, |value, _| value * 2f64.powi(-BLOCK)),
             _ => 0.0,
-        }))
+        }
     }
 }

@@ -4,7 +4,7 @@
 //! With cells h_x by h_y, the cross term is carried by jumps along the diagonals and taken out of the axes:
 //!
 //! ```text
-//! div(kappa^{-1} div(D p)) = kappa^{-1} [ d_x^2 (a_x p) + d_y^2 (a_y p) ] + |D_xy| p along the diagonal of its sign
+//! div div(D p) = d_x^2 (a_x p) + d_y^2 (a_y p) + (second difference of |D_xy| p along the diagonal of its sign) / (h_x h_y)
 //! a_x = D_xx - |D_xy| h_x/h_y,   a_y = D_yy - |D_xy| h_y/h_x,   rate along the diagonal |D_xy| / (kappa h_x h_y)
 //! ```
 //!
@@ -16,7 +16,8 @@
 //! rate 0 -> 1 = (c/h) / (1 - e^{-w}),      rate 1 -> 0 = (c/h) / (e^w - 1)
 //! ```
 //!
-//! The logarithmic mean a makes `a p ~ exp(kappa int b/a)` carry no flux exactly. Second order in the cells where a > 0;
+//! The logarithmic mean a makes `a p ~ exp(kappa int b/a)` carry no flux exactly: on a line, a linear drift with D constant or
+//! `d0 + d1 x^2` has its exact law at the centres of the cells. Second order in the cells where a > 0;
 //! where a = 0 it becomes upwinding, which is first order. Where the density reaches the boundary and D_xy is not 0 there,
 //! the boundary layer of cells is first order.
 
@@ -235,11 +236,29 @@ impl GridFokkerPlanck {
         Ok(current)
     }
 
+    /// Refuses a law whose inflow is not its outflow in every cell: rates below the normal range of doubles have lost digits.
+    fn require_balance(&self, law: &DVector<f64>) -> Result<()> {
+        // in the order of one, as far as doubles allow
+        let unit = law.max().recip() / self.largest_exit_rate().max(f64::MIN_POSITIVE);
+        let mut inflow: DVector<f64> = DVector::zeros(law.len());
+        for (from, to, rate) in self.transitions() {
+            inflow[to] += rate * unit * law[from];
+        }
+        for (cell, &arriving) in inflow.iter().enumerate() {
+            let leaving = self.exit_rates[cell] * unit * law[cell];
+            if (arriving - leaving).abs() > 1e-10 * leaving + f64::MIN_POSITIVE {
+                return Err(TheoryError::Overflow { what: "the span of the rates on the grid" });
+            }
+        }
+        Ok(())
+    }
+
     /// The stationary density (36): the null vector of the generator, directly, each value to a small relative error.
     ///
     /// # Errors
     /// [`TheoryError::Singular`] when not every cell is reached from every other (erratum E16), as without diffusion or with
-    /// barriers and slopes beyond the range of doubles; [`TheoryError::InvalidValue`] for a grid too large to eliminate.
+    /// slopes beyond the range of doubles; [`TheoryError::Overflow`] when such slopes leave too few digits;
+    /// [`TheoryError::InvalidValue`] for a grid too large to eliminate.
     ///
     /// ```
     /// use langevin_theory::TheoryError;
@@ -255,7 +274,9 @@ impl GridFokkerPlanck {
         let scale = self.largest_exit_rate();
         let scale = if scale > 0.0 { scale.recip().min(f64::MAX) } else { 1.0 };
         let null = self.elimination(0.0, scale)?.null_vector()?;
-        GridDensity::from_values(&self.grid, &DVector::from_fn(null.len(), |cell, _| null[self.order(cell)]))
+        let law = DVector::from_fn(null.len(), |cell, _| null[self.order(cell)]);
+        self.require_balance(&law)?;
+        GridDensity::from_values(&self.grid, &law)
     }
 }
 
