@@ -44,7 +44,6 @@ fn lyapunov(drift: &DMatrix<f64>, diffusion: &DMatrix<f64>) -> DMatrix<f64> {
 fn assert_second_order(what: &str, error: impl Fn(usize) -> f64, coarsest: usize) {
     let errors = [coarsest, 2 * coarsest, 4 * coarsest].map(error);
     let ratios = [errors[0] / errors[1], errors[1] / errors[2]];
-    println!("{what}: errors {errors:?}, ratios {ratios:.3?}");
     assert!(ratios[1] > 3.6 && ratios[1] < 4.4, "{what}: {errors:?} {ratios:?}");
     assert!(ratios[0] > 2.5, "{what}: {errors:?} {ratios:?}");
 }
@@ -304,7 +303,6 @@ fn a_boundary_with_mass_is_first_order_only_where_there_is_cross_diffusion() {
         (moments[1] - moments[0]) / (moments[2] - moments[1])
     };
     let (without, with) = (ratio(dmatrix![1.0, 0.0; 0.0, 0.8]), ratio(process.diffusion.clone()));
-    println!("at a boundary: ratio {without:.3} without and {with:.3} with cross diffusion");
     assert!((without - 4.0).abs() < 0.2, "{without}");
     assert!((with - 2.0).abs() < 0.6, "{with}");
 }
@@ -323,7 +321,6 @@ fn first_order_in_phase_space() {
         equation.stationary().unwrap().covariance()[(0, 0)] / exact[(0, 0)] - 1.0
     };
     let errors = [32, 64, 128].map(error);
-    println!("phase space: {errors:?}");
     assert!(errors[2] > 0.0 && errors[2] < 0.1);
     assert!((errors[1] / errors[2] - 2.0).abs() < 0.3, "{errors:?}");
 }
@@ -380,11 +377,9 @@ fn orders_in_time() {
         (end.values() - exact.values()).abs().sum()
     };
     let ratio = error(TimeStepping::BackwardEuler { steps: 40 }) / error(TimeStepping::BackwardEuler { steps: 80 });
-    println!("backward Euler: ratio {ratio:.3}");
     assert!((ratio - 2.0).abs() < 0.1, "{ratio}");
     let steps = (0.5 * rate * t.value()).ceil() as usize;
     let ratio = error(TimeStepping::CrankNicolson { steps }) / error(TimeStepping::CrankNicolson { steps: 2 * steps });
-    println!("Crank-Nicolson: ratio {ratio:.3}");
     assert!((ratio - 4.0).abs() < 0.2, "{ratio}");
     let refused = equation.evolve(&start, t, TimeStepping::CrankNicolson { steps: steps - 1 });
     assert!(matches!(refused, Err(TheoryError::StepTooLong { .. })));
@@ -730,7 +725,7 @@ fn other_invalid_input() {
 // ---- over the admissible range ----------------------------------------------------------------------------------------
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 20000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
 
     #[test]
     fn moment_rates_solve_the_equation(
@@ -799,11 +794,12 @@ proptest! {
         }
         match equation.stationary() {
             Ok(law) => {
-                // inflow is outflow, cell by cell, as far as doubles are normal
+                // inflow is outflow, cell by cell, to what the law promises and as far as doubles are normal
                 let change = equation.rate_of_change(&law).unwrap();
                 let scale = law.values().map(|value| value * rate);
+                let lost = f64::MIN_POSITIVE * (1.0 + rate) * (1.0 + law.values().amax());
                 for cell in 0..grid.cells() {
-                    prop_assert!(change[cell].abs() <= 1e-12 * scale[cell] + f64::MIN_POSITIVE * (rate + scale.amax()), "{}", change[cell]);
+                    prop_assert!(change[cell].abs() <= 2e-10 * scale[cell] + lost, "{}", change[cell]);
                 }
                 // it stays
                 let later = equation.evolve(&law, time(t), TimeStepping::BackwardEuler { steps: 1 }).unwrap();
