@@ -130,7 +130,7 @@ impl GridDensity {
         Ok(0.5 * distance * self.grid.cell_volume())
     }
 
-    /// F(p) = E[Psi] + kappa^{-1} E[ln p] of Theorem 2; (38) when Psi is the original potential. It does not increase along
+    /// `F(p) = E[Psi] + kappa^{-1} E[ln p]` of Theorem 2; (38) when Psi is the original potential. It does not increase along
     /// a solution (erratum E30).
     ///
     /// # Errors
