@@ -89,6 +89,31 @@ pub enum TheoryError {
         /// What does not exist because of it.
         what: &'static str,
     },
+    /// A diffusion matrix whose off-diagonal entry a grid cannot carry with non-negative rates.
+    #[error(
+        "the diffusion matrix at ({position}) needs cells with hx/hy between {lowest_ratio} and {highest_ratio}; \
+         hx/hy is {ratio}"
+    )]
+    CrossDiffusion {
+        /// Coordinates of the first such cell.
+        position: String,
+        /// hx/hy of the grid.
+        ratio: f64,
+        /// |D_xy| / D_yy.
+        lowest_ratio: f64,
+        /// D_xx / |D_xy|.
+        highest_ratio: f64,
+    },
+    /// A time step beyond what a method can take.
+    #[error("{method}: a step of {step} is too long; it must be at most {limit}")]
+    StepTooLong {
+        /// The method.
+        method: &'static str,
+        /// The step.
+        step: f64,
+        /// The longest admissible step.
+        limit: f64,
+    },
     /// A matrix has no inverse, or a direction has no restoring force.
     #[error("singular: {what}")]
     Singular {

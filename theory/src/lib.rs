@@ -15,6 +15,7 @@
 //! | [`variational`] | appendix E for Gaussian laws: entropy, divergence, Wasserstein distance, JKO step |
 //! | [`minibatch`] | the exact second moments of (2) with true minibatch noise |
 //! | [`reshuffle`] | the exact law under reshuffled epochs: constant curvature, and small data by enumeration |
+//! | [`fokker_planck`] | densities and currents: the Fokker-Planck equation (10), (33)-(44), exact laws and a grid solver |
 //!
 //! The recursion, with noise `n_k`, in one eigendirection of the Hessian (`x` is the deviation from the minimum):
 //!
@@ -26,6 +27,7 @@ mod cholesky;
 pub mod discrete;
 pub mod error;
 mod extended_precision;
+pub mod fokker_planck;
 pub mod gradient_noise;
 pub mod hyperparameters;
 pub mod langevin;

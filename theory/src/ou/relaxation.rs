@@ -28,7 +28,7 @@ use crate::variational::divergence;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Relaxation {
-    /// F = E[Psi] - entropy / kappa (38).
+    /// `F = E[Psi] - entropy / kappa` (38).
     pub free_energy: Result<f64>,
     /// dF/dt = -E[w^T D w] with w = grad(Psi + ln p / kappa): never positive (Theorem 2, erratum E30).
     pub free_energy_rate: Result<f64>,

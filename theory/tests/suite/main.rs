@@ -17,6 +17,7 @@ mod comparison;
 mod constant_noise;
 mod double_double;
 mod equation17;
+mod fokker_planck;
 mod invalid_input;
 mod langevin_law;
 mod langevin_mode;

@@ -1,0 +1,201 @@
+//! Gaussian elimination for `e I + sum_j r_ij (unit_j - unit_i) unit_j^T`, a banded matrix with non-negative rates r_ij from j
+//! to i and column sums e >= 0, without any subtraction (Grassmann, Taksar and Heyman 1985; Alfa, Xue and Ye 2002): pivots
+//! are rebuilt from the rates and the column sums,
+//!
+//! ```text
+//! pivot_k = e_k + sum_{i>k} r_ik,   r_ij += r_ik r_kj / pivot_k,   e_j += e_k r_kj / pivot_k      (i, j > k)
+//! ```
+//!
+//! so every entry of the factors and of the solution of a non-negative right-hand side is non-negative and good to a small
+//! relative error, however stiff the rates are. With e = 0 the same elimination gives the null vector, tails included.
+
+use nalgebra::DVector;
+
+use crate::error::{Result, TheoryError};
+
+/// Largest number of entries of a factor (1 GiB).
+const ENTRIES: usize = 1 << 27;
+
+/// Powers of two that a [`Wide`] number counts as one.
+const BLOCK: i32 = 300;
+
+const UNREACHED: &str =
+    "the generator on the grid: not every cell is reached from every other, so no law is unique and positive";
+
+/// The factors of the matrix.
+pub(super) struct Elimination {
+    size: usize,
+    half_width: usize,
+    /// Column j: r_ij at `j (2 w + 1) + w + i - j`.
+    rates: Vec<f64>,
+    pivots: Vec<f64>,
+}
+
+impl Elimination {
+    /// Factors the matrix with constant column sums `excess` and rates (from, to, rate), |from - to| <= half_width.
+    pub(super) fn new(
+        size: usize,
+        half_width: usize,
+        excess: f64,
+        rates: impl Iterator<Item = (usize, usize, f64)>,
+    ) -> Result<Self> {
+        let stride = 2 * half_width + 1;
+        if size.checked_mul(stride).is_none_or(|entries| entries > ENTRIES) {
+            return Err(TheoryError::InvalidValue {
+                name: "number of cells times twice the shorter side",
+                value: size as f64 * stride as f64,
+                admissible: "at most 2^27",
+            });
+        }
+        let mut matrix = vec![0.0; size * stride];
+        for (from, to, rate) in rates {
+            matrix[from * stride + half_width + to - from] += rate;
+        }
+        let mut excesses = vec![excess; size];
+        let mut pivots = vec![0.0; size];
+        for k in 0..size {
+            let reach = half_width.min(size - 1 - k);
+            let (head, tail) = matrix.split_at_mut((k + 1) * stride);
+            let start = k * stride + half_width + 1;
+            let below = &head[start..start + reach];
+            let pivot = excesses[k] + below.iter().sum::<f64>();
+            pivots[k] = pivot;
+            if pivot == 0.0 {
+                if k + 1 < size {
+                    return Err(TheoryError::Singular { what: UNREACHED });
+                }
+                break;
+            }
+            for distance in 1..=reach {
+                let column = &mut tail[(distance - 1) * stride..distance * stride];
+                let arriving = column[half_width - distance];
+                if arriving > 0.0 {
+                    let factor = arriving / pivot;
+                    excesses[k + distance] += excesses[k] * factor;
+                    let first = half_width + 1 - distance;
+                    for (entry, &leaving) in column[first..first + reach].iter_mut().zip(below) {
+                        *entry += leaving * factor;
+                    }
+                }
+            }
+            if !pivot.is_finite() {
+                return Err(TheoryError::Overflow { what: "a pivot of the generator on the grid" });
+            }
+        }
+        Ok(Self { size, half_width, rates: matrix, pivots })
+    }
+
+    fn column(&self, k: usize) -> &[f64] {
+        let stride = 2 * self.half_width + 1;
+        &self.rates[k * stride..(k + 1) * stride]
+    }
+
+    /// Solves in place.
+    pub(super) fn solve(&self, values: &mut DVector<f64>) {
+        let values = values.as_mut_slice();
+        for k in 0..self.size {
+            let reach = self.half_width.min(self.size - 1 - k);
+            let (done, rest) = values.split_at_mut(k + 1);
+            let factor = done[k] / self.pivots[k];
+            let below = &self.column(k)[self.half_width + 1..];
+            for (value, rate) in rest[..reach].iter_mut().zip(below) {
+                *value += rate * factor;
+            }
+        }
+        for k in (0..self.size).rev() {
+            let reach = self.half_width.min(k);
+            let (rest, done) = values.split_at_mut(k);
+            done[0] /= self.pivots[k];
+            let above = &self.column(k)[self.half_width - reach..self.half_width];
+            for (value, rate) in rest[k - reach..].iter_mut().zip(above) {
+                *value += rate * done[0];
+            }
+        }
+    }
+
+    /// The null vector, for excess 0, up to a factor. Its entries may span more than the range of doubles: those too far
+    /// below the largest become zero.
+    pub(super) fn null_vector(&self) -> Result<DVector<f64>> {
+        let mut values = vec![Wide::ZERO; self.size];
+        values[self.size - 1] = Wide { mantissa: 1.0, block: 0 };
+        for k in (0..self.size).rev() {
+            let reach = self.half_width.min(k);
+            let (rest, done) = values.split_at_mut(k);
+            if k + 1 < self.size {
+                done[0] = done[0].over(self.pivots[k]);
+            }
+            if done[0].mantissa == 0.0 {
+                return Err(TheoryError::Singular { what: UNREACHED });
+            }
+            let above = &self.column(k)[self.half_width - reach..self.half_width];
+            for (value, &rate) in rest[k - reach..].iter_mut().zip(above) {
+                *value = value.plus(done[0].times(rate));
+            }
+        }
+        let top = values.iter().map(|value| value.block).max().unwrap_or(0);
+        Ok(DVector::from_fn(self.size, |k, _| values[k].relative_to(top)))
+    }
+}
+
+/// A non-negative number `mantissa 2^(300 block)` of any size.
+#[derive(Clone, Copy)]
+struct Wide {
+    mantissa: f64,
+    block: i32,
+}
+
+impl Wide {
+    const ZERO: Self = Self { mantissa: 0.0, block: i32::MIN };
+
+    /// The mantissa within 2^-150 and 2^150.
+    fn normalised(mut self) -> Self {
+        while self.mantissa >= 2f64.powi(BLOCK / 2) && self.mantissa.is_finite() {
+            self.mantissa *= 2f64.powi(-BLOCK);
+            self.block += 1;
+        }
+        while self.mantissa < 2f64.powi(-BLOCK / 2) && self.mantissa > 0.0 {
+            self.mantissa *= 2f64.powi(BLOCK);
+            self.block -= 1;
+        }
+        self
+    }
+
+    /// A factor brought to a size at which products and quotients with a mantissa stay in range, and its blocks.
+    fn lifted(factor: f64) -> (f64, i32) {
+        if factor < 2f64.powi(-2 * BLOCK) { (factor * 2f64.powi(2 * BLOCK), -2) } else { (factor, 0) }
+    }
+
+    fn times(self, factor: f64) -> Self {
+        if factor == 0.0 || self.mantissa == 0.0 {
+            return Self::ZERO;
+        }
+        let (factor, block) = Self::lifted(factor);
+        Self { mantissa: self.mantissa * factor, block: self.block + block }.normalised()
+    }
+
+    fn over(self, divisor: f64) -> Self {
+        if self.mantissa == 0.0 {
+            return Self::ZERO;
+        }
+        let (divisor, block) = Self::lifted(divisor);
+        Self { mantissa: self.mantissa / divisor, block: self.block - block }.normalised()
+    }
+
+    fn plus(self, other: Self) -> Self {
+        if self.mantissa == 0.0 {
+            return other;
+        }
+        let block = self.block.max(other.block);
+        Self { mantissa: self.relative_to(block) + other.relative_to(block), block }.normalised()
+    }
+
+    /// The number in units of 2^(300 block), zero where it is below the range of doubles.
+    fn relative_to(self, block: i32) -> f64 {
+        match block.saturating_sub(self.block) {
+            0 => self.mantissa,
+            // in single blocks: the power itself may be below the smallest double
+            gap if gap <= 4 => (0..gap).fold(self.mantissa, |value, _| value * 2f64.powi(-BLOCK)),
+            _ => 0.0,
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! The Fokker-Planck equation (10), (34) with linear drift and constant diffusion, and a Gaussian as its claimed solution:
+//! current (35) in corrected form (erratum E17) and residual. With s(x) = grad ln p = -C^{-1} (x - m):
+//!
+//! ```text
+//! J = (-A (x - mu) - kappa^{-1} D s) p
+//! dm/dt = -A (m - mu),   dC/dt = -A C - C A^T + 2 kappa^{-1} D
+//! (dp/dt + div J) / p = -tr(C^{-1} C')/2 - s.m' + s^T C' s / 2 - tr A + kappa^{-1} tr(D C^{-1}) + (J/p).s
+//! ```
+//!
+//! The drift matrix need not be symmetric and D may be singular, as both are in phase space (errata E12, E15).
+
+use nalgebra::{DMatrix, DVector};
+
+use super::{require_diffusion, require_kappa, require_vector};
+use crate::error::{Result, TheoryError};
+use crate::linear_algebra::{covariance_inverse, require_finite, require_shape};
+
+/// A Gaussian density N(m, C) with non-singular covariance, n-dimensional.
+///
+/// ```
+/// use langevin_theory::fokker_planck::GaussianDensity;
+/// use nalgebra::{dmatrix, dvector};
+/// let normal = GaussianDensity::new(dvector![1.0], dmatrix![4.0]).unwrap();
+/// assert!((normal.density(&dvector![1.0]).unwrap() - 1.0 / (8.0 * std::f64::consts::PI).sqrt()).abs() < 1e-15);
+/// // a direction without variance has no density
+/// assert!(GaussianDensity::new(dvector![0.0, 0.0], dmatrix![1.0, 1.0; 1.0, 1.0]).is_err());
+/// ```
+#[derive(Clone, Debug)]
+pub struct GaussianDensity {
+    mean: DVector<f64>,
+    covariance: DMatrix<f64>,
+    precision: DMatrix<f64>,
+    /// -ln p at the mean.
+    log_normaliser: f64,
+}
+
+impl GaussianDensity {
+    /// The density with this mean (n) and covariance (n x n).
+    ///
+    /// # Errors
+    /// [`TheoryError::Shape`], [`TheoryError::NotFinite`], [`TheoryError::NotPositiveSemiDefinite`] for a covariance that is
+    /// not symmetric; [`TheoryError::Singular`] for one without inverse.
+    pub fn new(mean: DVector<f64>, covariance: DMatrix<f64>) -> Result<Self> {
+        const SINGULAR: TheoryError =
+            TheoryError::Singular { what: "the covariance: a direction without variance has no density" };
+        let size = mean.len();
+        require_shape("covariance", &covariance, size, size)?;
+        require_vector("mean", &mean, size)?;
+        let precision = covariance_inverse("the covariance: a direction without variance has no density", &covariance)?;
+        require_finite("the inverse of the covariance", &precision)?;
+        // determinant by Cholesky, at unit diagonal
+        let scale = covariance.diagonal().map(f64::sqrt);
+        let correlation = DMatrix::from_fn(size, size, |i, j| covariance[(i, j)] / scale[i] / scale[j]);
+        let root = correlation.cholesky().ok_or(SINGULAR)?;
+        let log_root: f64 = (0..size).map(|i| root.l_dirty()[(i, i)].ln() + scale[i].ln()).sum();
+        let log_normaliser = log_root + 0.5 * size as f64 * std::f64::consts::TAU.ln();
+        Ok(Self { mean, covariance, precision, log_normaliser })
+    }
+
+    /// m, n.
+    pub fn mean(&self) -> &DVector<f64> {
+        &self.mean
+    }
+
+    /// C, n x n.
+    pub fn covariance(&self) -> &DMatrix<f64> {
+        &self.covariance
+    }
+
+    /// C^{-1}, n x n.
+    pub fn precision(&self) -> &DMatrix<f64> {
+        &self.precision
+    }
+
+    /// s = grad ln p = -C^{-1} (x - m), n.
+    ///
+    /// # Errors
+    /// [`TheoryError::Shape`], [`TheoryError::NotFinite`] for a point that is none.
+    pub fn score(&self, point: &DVector<f64>) -> Result<DVector<f64>> {
+        require_vector("point", point, self.mean.len())?;
+        Ok(-(&self.precision * (point - &self.mean)))
+    }
+
+    /// ln p; exact where p itself underflows.
+    ///
+    /// # Errors
+    /// As [`GaussianDensity::score`].
+    ///
+    /// ```
+    /// use langevin_theory::fokker_planck::GaussianDensity;
+    /// use nalgebra::{dmatrix, dvector};
+    /// let normal = GaussianDensity::new(dvector![0.0], dmatrix![1.0]).unwrap();
+    /// let far = dvector![100.0];
+    /// assert_eq!(normal.density(&far).unwrap(), 0.0);
+    /// assert!((normal.log_density(&far).unwrap() + 5000.918938533205).abs() < 1e-11);
+    /// ```
+    pub fn log_density(&self, point: &DVector<f64>) -> Result<f64> {
+        let score = self.score(point)?;
+        Ok(0.5 * score.dot(&(point - &self.mean)) - self.log_normaliser)
+    }
+
+    /// p, in one over the product of the units of the coordinates.
+    ///
+    /// # Errors
+    /// As [`GaussianDensity::score`].
+    pub fn density(&self, point: &DVector<f64>) -> Result<f64> {
+        Ok(self.log_density(point)?.exp())
+    }
+}
+
+/// The Fokker-Planck equation with drift -A (x - mu), constant diffusion D and inverse temperature kappa.
+///
+/// A claimed law is checked at any point: here the stationary law of phase space for one mode (erratum E12: A is not
+/// symmetric), whose current circulates.
+///
+/// ```
+/// use langevin_theory::fokker_planck::{GaussianDensity, LinearFokkerPlanck};
+/// use nalgebra::{dmatrix, dvector, DMatrix, DVector};
+/// let equation = LinearFokkerPlanck::new(
+///     dmatrix![0.0, -1.0; 4.0, 1.0],
+///     dvector![0.0, 0.0],
+///     dmatrix![0.0, 0.0; 0.0, 1.0],
+///     2.0,
+/// ).unwrap();
+/// let law = GaussianDensity::new(dvector![0.0, 0.0], dmatrix![0.125, 0.0; 0.0, 0.5]).unwrap();
+/// let at = dvector![0.3, -0.2];
+/// let (rest, still) = (DVector::zeros(2), DMatrix::zeros(2, 2));
+/// assert!(equation.residual(&law, &rest, &still, &at).unwrap().abs() < 1e-15);
+/// let velocity = equation.current_velocity(&law, &at).unwrap();
+/// assert!((velocity - dvector![-0.2, -1.2]).norm() < 1e-15);   // (v, -w^2 x): reversible circulation
+/// ```
+#[derive(Clone, Debug)]
+pub struct LinearFokkerPlanck {
+    drift: DMatrix<f64>,
+    mean: DVector<f64>,
+    /// D / kappa.
+    diffusion: DMatrix<f64>,
+}
+
+impl LinearFokkerPlanck {
+    /// The equation for A (n x n), mu (n), D (n x n, symmetric positive semi-definite) and kappa.
+    ///
+    /// # Errors
+    /// [`TheoryError::Shape`], [`TheoryError::NotFinite`], [`TheoryError::NotPositiveSemiDefinite`],
+    /// [`TheoryError::InvalidValue`] for kappa, [`TheoryError::Overflow`] for D / kappa.
+    pub fn new(drift: DMatrix<f64>, mean: DVector<f64>, diffusion: DMatrix<f64>, kappa: f64) -> Result<Self> {
+        let size = mean.len();
+        require_shape("drift", &drift, size, size)?;
+        require_finite("drift", &drift)?;
+        require_vector("mean", &mean, size)?;
+        require_diffusion("diffusion", &diffusion, size)?;
+        require_kappa(kappa)?;
+        let diffusion = diffusion / kappa;
+        if diffusion.iter().any(|entry| !entry.is_finite()) {
+            return Err(TheoryError::Overflow { what: "the diffusion over kappa" });
+        }
+        Ok(Self { drift, mean, diffusion })
+    }
+
+    fn require_law(&self, law: &GaussianDensity) -> Result<()> {
+        require_vector("mean of the law", law.mean(), self.mean.len())
+    }
+
+    /// J / p = -A (x - mu) - kappa^{-1} D grad ln p, n, per unit time: also where p underflows.
+    ///
+    /// # Errors
+    /// [`TheoryError::Shape`], [`TheoryError::NotFinite`] for a point or a law that do not fit.
+    pub fn current_velocity(&self, law: &GaussianDensity, point: &DVector<f64>) -> Result<DVector<f64>> {
+        self.require_law(law)?;
+        let score = law.score(point)?;
+        Ok(-(&self.drift * (point - &self.mean)) - &self.diffusion * score)
+    }
+
+    /// The probability current J of (35), corrected (erratum E17), n, density per unit time.
+    ///
+    /// # Errors
+    /// As [`LinearFokkerPlanck::current_velocity`].
+    pub fn current(&self, law: &GaussianDensity, point: &DVector<f64>) -> Result<DVector<f64>> {
+        Ok(self.current_velocity(law, point)? * law.density(point)?)
+    }
+
+    /// The rates (dm/dt, dC/dt) with which a Gaussian solution moves, n and n x n.
+    ///
+    /// # Errors
+    /// [`TheoryError::Shape`].
+    ///
+    /// ```
+    /// use langevin_theory::fokker_planck::{GaussianDensity, LinearFokkerPlanck};
+    /// use nalgebra::{dmatrix, dvector};
+    /// let equation = LinearFokkerPlanck::new(dmatrix![2.0], dvector![0.0], dmatrix![3.0], 1.0).unwrap();
+    /// let law = GaussianDensity::new(dvector![1.0], dmatrix![0.5]).unwrap();
+    /// let (mean_rate, covariance_rate) = equation.moment_rates(&law).unwrap();
+    /// assert_eq!((mean_rate[0], covariance_rate[0]), (-2.0, 4.0));
+    /// assert!(equation.residual(&law, &mean_rate, &covariance_rate, &dvector![0.7]).unwrap().abs() < 1e-15);
+    /// ```
+    pub fn moment_rates(&self, law: &GaussianDensity) -> Result<(DVector<f64>, DMatrix<f64>)> {
+        self.require_law(law)?;
+        let flow = &self.drift * law.covariance();
+        let covariance_rate = &self.diffusion * 2.0 - &flow - flow.transpose();
+        Ok((-(&self.drift * (law.mean() - &self.mean)), covariance_rate))
+    }
+
+    /// (dp/dt + div J) / p for a claimed solution N(m(t), C(t)) with the given dm/dt and dC/dt, per unit time: zero at every
+    /// point exactly when the claim solves (10).
+    ///
+    /// # Errors
+    /// As [`LinearFokkerPlanck::current_velocity`], and [`TheoryError::Shape`], [`TheoryError::NotFinite`] for the rates.
+    pub fn relative_residual(
+        &self,
+        law: &GaussianDensity,
+        mean_rate: &DVector<f64>,
+        covariance_rate: &DMatrix<f64>,
+        point: &DVector<f64>,
+    ) -> Result<f64> {
+        let size = self.mean.len();
+        let velocity = self.current_velocity(law, point)?;
+        require_vector("mean_rate", mean_rate, size)?;
+        require_shape("covariance_rate", covariance_rate, size, size)?;
+        require_finite("covariance_rate", covariance_rate)?;
+        let score = law.score(point)?;
+        let growth = 0.5
+            * (score.dot(&(covariance_rate * &score)) - trace_of_product(law.precision(), covariance_rate))
+            - score.dot(mean_rate);
+        let divergence = trace_of_product(&self.diffusion, law.precision()) - self.drift.trace();
+        Ok(growth + divergence + velocity.dot(&score))
+    }
+
+    /// dp/dt + div J, the residual of (10) itself, density per unit time.
+    ///
+    /// # Errors
+    /// As [`LinearFokkerPlanck::relative_residual`].
+    pub fn residual(
+        &self,
+        law: &GaussianDensity,
+        mean_rate: &DVector<f64>,
+        covariance_rate: &DMatrix<f64>,
+        point: &DVector<f64>,
+    ) -> Result<f64> {
+        Ok(self.relative_residual(law, mean_rate, covariance_rate, point)? * law.density(point)?)
+    }
+}
+
+/// tr(M^T N).
+fn trace_of_product(left: &DMatrix<f64>, right: &DMatrix<f64>) -> f64 {
+    left.dot(right)
+}

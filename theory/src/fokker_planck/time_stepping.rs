@@ -1,0 +1,176 @@
+//! Solving dp/dt = G p on a grid. All three methods keep densities non-negative and the mass at 1.
+//!
+//! ```text
+//! backward Euler    (I - dt G) p_{n+1} = p_n                                     any step, first order
+//! Crank-Nicolson    (I - dt G/2) p_{n+1} = (I + dt G/2) p_n                      dt <= 2/q, second order
+//! uniformisation    p(t) = sum_n e^{-q t} (q t)^n / n! (I + G/q)^n p(0)          exact in time, about q t products
+//! ```
+//!
+//! q is the largest exit rate. No linear method of order above one keeps densities non-negative with steps of any length
+//! (Bolley and Crouzeix 1978): Crank-Nicolson does while its explicit half has no negative weight, which is `dt q <= 2`.
+
+use nalgebra::DVector;
+
+use super::generator::GridFokkerPlanck;
+use super::grid_density::{GridDensity, sum};
+use crate::error::{Result, TheoryError};
+use crate::time::Time;
+
+/// Longest piece q t that uniformisation takes at once: e^{-q t} is far from underflow.
+const LONGEST_PIECE: f64 = 400.0;
+
+/// Largest q t that uniformisation takes at all.
+const LARGEST_PRODUCTS: f64 = 1e6;
+
+/// Roundings may change the mass in a step by this much at most; it is then restored.
+const MASS_TOLERANCE: f64 = 1e-12;
+
+/// How a density is carried through time.
+///
+/// | question | choose |
+/// |---|---|
+/// | q t up to about 1e5? | [`TimeStepping::Uniformisation`]: no error in time |
+/// | a long time, or stiff rates, few digits needed? | [`TimeStepping::BackwardEuler`] |
+/// | an implicit second-order reference? | [`TimeStepping::CrankNicolson`] |
+/// | only the end? | [`GridFokkerPlanck::stationary`] |
+///
+/// ```
+/// use langevin_theory::Time;
+/// use langevin_theory::fokker_planck::{Axis, Grid, GridDensity, GridFokkerPlanck, TimeStepping};
+/// use nalgebra::{dmatrix, dvector};
+/// let line = Grid::new(&[Axis::new(-5.0, 5.0, 100).unwrap()]).unwrap();
+/// let equation = GridFokkerPlanck::new(&line, 1.0, |x| -x, |_| dmatrix![1.0]).unwrap();
+/// let start = GridDensity::point_mass(&line, &dvector![1.05]).unwrap();
+/// let time = Time::new(1.0).unwrap();
+/// let exact = equation.evolve(&start, time, TimeStepping::Uniformisation).unwrap();
+/// assert!((exact.mean()[0] - 1.05 * (-1.0f64).exp()).abs() < 1e-3);
+/// let implicit = equation.evolve(&start, time, TimeStepping::BackwardEuler { steps: 100 }).unwrap();
+/// assert!((implicit.mean()[0] - exact.mean()[0]).abs() < 3e-3);
+/// // a Crank-Nicolson step beyond 2/q could make densities negative
+/// assert!(equation.evolve(&start, time, TimeStepping::CrankNicolson { steps: 10 }).is_err());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeStepping {
+    /// Steps of any length, first order.
+    BackwardEuler {
+        /// Number of equal steps.
+        steps: usize,
+    },
+    /// Second order; a step is at most 2/q.
+    CrankNicolson {
+        /// Number of equal steps.
+        steps: usize,
+    },
+    /// The exponential of the generator to rounding; q t is at most 1e6.
+    Uniformisation,
+}
+
+impl GridFokkerPlanck {
+    /// The density after a time.
+    ///
+    /// # Errors
+    /// [`TheoryError::Shape`] for a density on another grid; [`TheoryError::InvalidValue`] for no steps or a grid too large to
+    /// eliminate; [`TheoryError::StepTooLong`] beyond the bound of the method; [`TheoryError::NotConverged`] should roundings
+    /// move more than 1e-12 of the mass in a step.
+    pub fn evolve(&self, density: &GridDensity, time: Time, stepping: TimeStepping) -> Result<GridDensity> {
+        self.require_grid(density)?;
+        let time = time.value();
+        // probabilities of the cells
+        let start = density.values() * self.grid().cell_volume();
+        let end = match stepping {
+            TimeStepping::BackwardEuler { steps } => self.implicit(start, time, steps, 1.0)?,
+            TimeStepping::CrankNicolson { steps } => {
+                let step = time / steps as f64;
+                let limit = 2.0 / self.largest_exit_rate();
+                if steps > 0 && step > limit {
+                    return Err(TheoryError::StepTooLong { method: "Crank-Nicolson", step, limit });
+                }
+                self.implicit(start, time, steps, 0.5)?
+            }
+            TimeStepping::Uniformisation => self.uniformisation(start, time)?,
+        };
+        GridDensity::from_values(self.grid(), &end)
+    }
+
+    /// Steps with the weight `implicitness` at their end and the rest at their start.
+    fn implicit(&self, start: DVector<f64>, time: f64, steps: usize, implicitness: f64) -> Result<DVector<f64>> {
+        if steps == 0 {
+            return Err(TheoryError::InvalidValue { name: "steps", value: 0.0, admissible: "at least 1" });
+        }
+        let step = time / steps as f64;
+        let elimination = self.elimination(1.0, implicitness * step)?;
+        let explicit = (1.0 - implicitness) * step;
+        let mut values = start;
+        let mut ordered = DVector::zeros(values.len());
+        for _ in 0..steps {
+            if explicit > 0.0 {
+                values = self.advanced(&values, explicit);
+            }
+            for (cell, &value) in values.iter().enumerate() {
+                ordered[self.order(cell)] = value;
+            }
+            elimination.solve(&mut ordered);
+            for (cell, value) in values.iter_mut().enumerate() {
+                *value = ordered[self.order(cell)];
+            }
+            restore_mass(&mut values)?;
+        }
+        Ok(values)
+    }
+
+    /// (I + step G) p, without subtraction for step q <= 1.
+    fn advanced(&self, values: &DVector<f64>, step: f64) -> DVector<f64> {
+        let stay = |cell: usize| (1.0 - step * self.exit_rates()[cell]).max(0.0);
+        let mut next = DVector::from_fn(values.len(), |cell, _| stay(cell) * values[cell]);
+        for (from, to, rate) in self.transitions() {
+            next[to] += step * rate * values[from];
+        }
+        next
+    }
+
+    fn uniformisation(&self, start: DVector<f64>, time: f64) -> Result<DVector<f64>> {
+        let rate = self.largest_exit_rate();
+        let products = rate * time;
+        if products.is_nan() || products > LARGEST_PRODUCTS {
+            return Err(TheoryError::StepTooLong {
+                method: "uniformisation",
+                step: time,
+                limit: LARGEST_PRODUCTS / rate,
+            });
+        }
+        let pieces = (products / LONGEST_PIECE).ceil();
+        let mut values = start;
+        if products == 0.0 {
+            return Ok(values);
+        }
+        let piece = products / pieces;
+        for _ in 0..pieces as usize {
+            let mut weight = (-piece).exp();
+            let mut total = weight;
+            let mut power = values.clone();
+            let mut mixture = &power * weight;
+            let mut count = 0.0;
+            // beyond the mode the weights fall faster than a geometric series
+            while count < piece || weight > f64::EPSILON * f64::EPSILON * total {
+                count += 1.0;
+                weight *= piece / count;
+                power = self.advanced(&power, rate.recip());
+                mixture.axpy(weight, &power, 1.0);
+                total += weight;
+            }
+            values = mixture / total;
+            restore_mass(&mut values)?;
+        }
+        Ok(values)
+    }
+}
+
+/// Takes the roundings of a step out of the mass, so that they do not add up.
+fn restore_mass(values: &mut DVector<f64>) -> Result<()> {
+    let mass = sum(values);
+    if mass.is_nan() || (mass - 1.0).abs() > MASS_TOLERANCE {
+        return Err(TheoryError::NotConverged { what: "the conservation of mass in a time step", iterations: 1 });
+    }
+    values.unscale_mut(mass);
+    Ok(())
+}
