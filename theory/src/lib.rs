@@ -12,6 +12,7 @@
 //! | [`langevin`] | the paper's SDE (4)-(6) and its closed forms (7)-(9), (16), (17), G.3 |
 //! | [`discrete`] | the exact law of the recursion (2) with any constant noise covariance |
 //! | [`minibatch`] | the exact second moments of (2) with true minibatch noise |
+//! | [`rivals`] | published theories of the stationary state, with one interface |
 //!
 //! The recursion, with noise `n_k`, in one eigendirection of the Hessian (`x` is the deviation from the minimum):
 //!
@@ -28,6 +29,7 @@ pub mod langevin;
 pub mod linear_algebra;
 pub mod minibatch;
 pub mod quadratic;
+pub mod rivals;
 pub mod time;
 
 pub use error::{Result, TheoryError};
