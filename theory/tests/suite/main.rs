@@ -28,3 +28,4 @@ mod mode_map;
 mod oscillator;
 mod problems;
 mod quadratic;
+mod rivals;
