@@ -213,7 +213,7 @@ fn chain_steps(scenario: &StationaryMinibatch) -> u64 {
     let most = if sgd.momentum() < 0.5 { 2000.0 } else { 800.0 };
     let work = (sgd.batch_size() * scenario.prepared.dataset.problem.dimension()) as f64;
     let affordable = (SMALL_WORK / work).min(20_000.0);
-    needed.clamp(200.0, f64::max(most, affordable)) as u64
+    needed.clamp(200.0, f64::max(most, affordable)).ceil() as u64
 }
 
 fn stationary(

@@ -33,6 +33,9 @@ pub enum Silence {
     /// The theory relates two quantities, and the one that it takes as given is not known.
     #[error("the relation needs the velocity variances, which are not given")]
     NeedsMeasurement,
+    /// The moments are those of a simulation that does not have this quantity.
+    #[error("not measured: not every direction forgets the start within the run, or the quantity is not kept")]
+    NotMeasured,
     /// The theory does not address this quantity.
     #[error("the theory does not address this quantity")]
     NotAddressed,
@@ -54,6 +57,7 @@ impl Silence {
             Self::OneTimeOnly => "one-time-only",
             Self::TakenAsGiven => "taken-as-given",
             Self::NeedsMeasurement => "needs-measurement",
+            Self::NotMeasured => "not-measured",
             Self::NotAddressed => "not-addressed",
             Self::OnlyReshuffledEpochs => "only-reshuffled-epochs",
             Self::Undefined(reason) => reason,

@@ -63,13 +63,13 @@ pub(super) fn measure(problem: &Problem, prepared: &Prepared, progress: &Progres
     let position: Vec<f64> = positions.iter().map(Sampled::mean).collect();
     let standard_error = directions.iter().map(|&i| positions[i].standard_error() / position[i]).fold(0.0, f64::max);
     let complete = directions.len() == rank;
-    let total = |value: f64| if complete { Ok(value) } else { Err(Silence::NeedsMeasurement) };
+    let total = |value: f64| if complete { Ok(value) } else { Err(Silence::NotMeasured) };
     let eta = sgd.learning_rate();
     let prediction = Prediction {
         speed: total(eta * eta * velocity.iter().sum::<f64>()),
         kinetic_energy: total(0.5 * sgd.mass() * velocity.iter().sum::<f64>()),
         potential_energy: total(maps.iter().zip(&position).map(|(map, p)| 0.5 * map.curvature() * p).sum()),
-        displacement: Err(Silence::NotAddressed),
+        displacement: Err(Silence::NotMeasured),
         position_variance: Ok(position),
         velocity_variance: Ok(velocity),
     };

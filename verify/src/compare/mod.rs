@@ -7,7 +7,7 @@ mod grid;
 mod measured;
 mod score;
 
-use langevin_theory::rivals::{BatchNoise, Prediction, RivalProblem, Said, catalogue, truth};
+use langevin_theory::rivals::{BatchNoise, Prediction, RivalProblem, Said, Silence, catalogue, truth};
 use langevin_theory::{Sampling, Steps};
 use serde::Serialize;
 
@@ -202,7 +202,7 @@ pub fn compare(problem: &Problem, grid: Option<&Grid>, source: &str, progress: &
     for rival in catalogue() {
         let prediction = rival.predict(&informed)?;
         let rival_limit = rival.learning_rate_limit(&informed)?;
-        let given = matches!(prediction.velocity_variance, Err(langevin_theory::rivals::Silence::TakenAsGiven));
+        let given = matches!(prediction.velocity_variance, Err(Silence::TakenAsGiven));
         rivals.push(RivalResult {
             rank: None,
             id: rival.id().into(),
@@ -239,8 +239,9 @@ pub fn compare(problem: &Problem, grid: Option<&Grid>, source: &str, progress: &
     })
 }
 
+/// A simulation has no stability limit.
 fn no_limit() -> Said<f64> {
-    Err(langevin_theory::rivals::Silence::Undefined("no-exact-law"))
+    Err(Silence::NotMeasured)
 }
 
 /// The exact law as the reference.
@@ -248,7 +249,9 @@ fn exact_law(problem: &RivalProblem) -> Result<(Reference, Prediction)> {
     let law = truth(problem);
     let prediction = law.predict(problem)?;
     if let Err(reason) = &prediction.position_variance {
-        return Err(VerifyError::Input { detail: format!("the {} has no stationary state: {reason}", law.name()) });
+        return Err(VerifyError::Input {
+            detail: format!("the {} has no stationary state: {}", law.name(), reason.name()),
+        });
     }
     let reference = Reference {
         id: law.id().into(),
@@ -300,4 +303,124 @@ fn simulate_exact(plan: &Plan, problem: &Problem, source: &str, progress: &Progr
     let options = RunOptions { tier: Tier::Quick, seed, only: &only, source, command: String::new(), progress };
     let report = run(plan, &options)?;
     Ok(Simulation { summary: report.summary, claims: report.claims, scenarios: report.scenarios })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::render;
+
+    const INDEPENDENT: &str = "sampling = \"without-replacement\"";
+    const RESHUFFLED: &str = "sampling = \"reshuffle\"";
+
+    /// Eight samples x = +-1: batches have no curvature noise, so the noise is constant.
+    fn problem(rest: &str) -> Problem {
+        let text = format!(
+            "[data]\nsource = \"inline\"\nfeatures = [[1],[-1],[1],[1],[-1],[-1],[1],[-1]]\n\
+             targets = [[1.0],[0.3],[-0.7],[2.0],[0.1],[-1.1],[0.4],[0.9]]\n\
+             [sgd]\nlearning_rate = 0.05\nmomentum = 0.5\nbatch_size = 1\n{rest}\n[run]\nsteps = 2000\nchains = 128\n"
+        );
+        Problem::parse("problem.toml", &text, Path::new("")).expect("the problem is right")
+    }
+
+    fn compared(rest: &str, grid: Option<&Grid>) -> Comparison {
+        compare(&problem(rest), grid, "problem:problem.toml", &Progress::hidden()).expect("the problem has a law")
+    }
+
+    fn rival<'a>(comparison: &'a Comparison, id: &str) -> &'a RivalResult {
+        comparison.rivals.iter().find(|rival| rival.id == id).expect("the theory is in the catalogue")
+    }
+
+    fn largest(comparison: &Comparison, id: &str) -> f64 {
+        rival(comparison, id).errors.var_theta.value().expect("the theory has position variances").largest
+    }
+
+    #[test]
+    fn theories_are_ranked_by_their_error() {
+        let grid = Grid::parse("g", "fraction = [0.01, 0.5]\nmomentum = [0.0, 0.5]").expect("a grid");
+        let comparison = compared(INDEPENDENT, Some(&grid));
+        assert_eq!(comparison.reference.id, "exact-minibatch");
+        // without curvature noise the theories of constant noise are exact, and the SDE lacks 1 / (1 - eta h / 3)
+        assert_eq!([rival(&comparison, "liu").rank, rival(&comparison, "kunin-midpoint").rank], [Some(1), Some(1)]);
+        assert!(largest(&comparison, "liu").abs() < 1e-12);
+        for id in ["mandt", "kunin-true-noise", "kunin-assumption-3"] {
+            assert!((largest(&comparison, id) + 0.05 / 3.0).abs() < 1e-12, "{id}");
+            assert_eq!(rival(&comparison, id).rank, Some(3), "{id}");
+        }
+        assert!(largest(&comparison, "ziyin") > 0.05);
+        let relation = rival(&comparison, "yaida");
+        assert!(relation.rank.is_none() && relation.given.is_some());
+        assert!(largest(&comparison, "yaida").abs() < 1e-12);
+        assert!(matches!(
+            rival(&comparison, "kuhn").errors.var_theta,
+            Score::Silent { silent: "only-reshuffled-epochs", .. }
+        ));
+        assert!(matches!(rival(&comparison, "mandt").errors.var_v, Score::Silent { silent: "no-velocity", .. }));
+        let simulation = comparison.simulation.as_ref().expect("there is an exact law");
+        assert_eq!(simulation.summary.refuted_unexpectedly, 0);
+        assert!(simulation.claims.iter().all(|claim| claim.expectation == Expectation::Supported));
+        assert!(simulation.claims.iter().any(|claim| claim.id == "stationary-positions"));
+
+        let map = comparison.grid.as_ref().expect("a grid was asked for");
+        assert_eq!(map.rows.len(), 2);
+        for row in &map.rows {
+            let limit = row.learning_rate_limit.expect("there is a limit");
+            assert!((limit / (2.0 * (1.0 + row.momentum)) - 1.0).abs() < 1e-9);
+            let levels: Vec<_> = row.points.iter().map(|point| point.level("mandt")).collect();
+            assert_eq!(levels, [Some(Some(0.05)), Some(None)], "1 % and 50 % of the limit");
+            assert_eq!(row.points[1].level("liu"), Some(Some(0.01)));
+            assert_eq!(row.points[0].level("kuhn"), None);
+        }
+
+        let text = render::comparison_text(&comparison);
+        assert!(text.contains("liu") && text.contains("exact law against simulation"));
+        let markdown = render::comparison_markdown(&comparison);
+        assert!(markdown.contains("## Where each theory holds"));
+        let page = render::comparison_html(&comparison).expect("the template fills in");
+        for outside in ["<script", "<link", "url(http", "src=", "href=\"http"] {
+            assert!(!page.contains(outside), "{outside}");
+        }
+        assert!(page.matches("<svg").count() >= 2);
+        let json = serde_json::to_value(&comparison).expect("the comparison is JSON");
+        assert_eq!(json["schema"], SCHEMA);
+        assert_eq!(json["rivals"][0]["rank"], 1);
+        assert_eq!(json["rivals"].as_array().map(Vec::len), Some(catalogue().len()));
+    }
+
+    #[test]
+    fn reshuffled_epochs_are_measured() {
+        let comparison = compared(RESHUFFLED, None);
+        assert_eq!(comparison.reference.id, "simulation");
+        assert!(comparison.simulation.is_none() && comparison.exit_code() == 0);
+        let standard_error = comparison.reference.standard_error.expect("it is measured");
+        // constant curvature: the theory of epochs is exact, and twelve standard errors are never reached
+        assert!(largest(&comparison, "kuhn").abs() < 12.0 * standard_error, "{standard_error}");
+        assert_eq!(rival(&comparison, "kuhn").rank, Some(1));
+        assert!(largest(&comparison, "liu") > 3.0);
+        assert!(largest(&comparison, "yaida") > 3.0);
+    }
+
+    #[test]
+    fn constant_noise_has_its_own_law() {
+        let comparison = compared("noise = \"gaussian\"", None);
+        assert_eq!(comparison.reference.id, "exact-constant-noise");
+        assert!(largest(&comparison, "liu").abs() < 1e-12);
+    }
+
+    #[test]
+    fn what_cannot_be_compared_is_refused() {
+        let refusal = |problem: &Problem, grid: Option<&Grid>| {
+            compare(problem, grid, "", &Progress::hidden()).expect_err("there is nothing to compare")
+        };
+        let error = refusal(&problem(RESHUFFLED), Some(&Grid::default()));
+        assert!(error.to_string().contains("reshuffle") && error.exit_code() == 2, "{error}");
+        let mut unstable = problem(INDEPENDENT);
+        unstable.sgd = unstable.sgd.with_learning_rate(3.5).expect("a learning rate");
+        assert_eq!(refusal(&unstable, None).exit_code(), 2);
+        let mut unstable = problem("noise = \"gaussian\"");
+        unstable.sgd = unstable.sgd.with_learning_rate(3.5).expect("a learning rate");
+        assert!(refusal(&unstable, None).to_string().contains("no stationary state: unstable"));
+    }
 }

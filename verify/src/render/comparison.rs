@@ -228,7 +228,7 @@ pub(super) fn text(comparison: &Comparison) -> String {
         Some(simulation) => {
             text += "\nexact law against simulation\n\n";
             for claim in &simulation.claims {
-                text += &format!("  {:<10} {}: {}\n", wording::verdict(claim.verdict), claim.id, claim.headline);
+                text += &format!("  {:<11} {}: {}\n", wording::verdict(claim.verdict), claim.id, claim.headline);
             }
         }
     }
