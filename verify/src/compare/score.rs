@@ -153,7 +153,7 @@ mod tests {
             panic!("two directions are compared")
         };
         assert_eq!((spread.largest, spread.at, spread.compared), (-0.5, 4.0, 2));
-        assert!((spread.rms - ((0.01 + 0.25) / 2.0_f64).sqrt()).abs() < 1e-12);
+        assert!((spread.rms - 0.13_f64.sqrt()).abs() < 1e-12);
     }
 
     #[test]

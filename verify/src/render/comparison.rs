@@ -184,7 +184,7 @@ fn aligned(rows: &[Vec<String>]) -> String {
         for (index, (cell, width)) in row.iter().zip(&widths).enumerate() {
             let room = " ".repeat(width - cell.chars().count());
             let gap = if index == 0 { "  " } else { "   " };
-            text += &if index == 1 { format!("{gap}{cell}{room}") } else { format!("{gap}{room}{cell}") };
+            text.extend([if index == 1 { format!("{gap}{cell}{room}") } else { format!("{gap}{room}{cell}") }]);
         }
         text.truncate(text.trim_end().len());
         text.push('\n');
@@ -205,15 +205,15 @@ pub(super) fn text(comparison: &Comparison) -> String {
         rows.push(std::iter::once(place(rival)).chain(cells(rival, TERMINAL)).collect());
     }
     text += &aligned(&rows);
-    for rival in comparison.rivals.iter() {
+    for rival in &comparison.rivals {
         if let Some(given) = &rival.given {
-            text += &format!("\n{} is not ranked: it is given {given}\n", rival.id);
+            text.extend([format!("\n{} is not ranked: it is given {given}\n", rival.id)]);
         }
     }
     if let Some(grid) = &comparison.grid {
-        text += &format!("\n{GRID_MEANING}\n");
+        text.extend([format!("\n{GRID_MEANING}\n")]);
         for row in &grid.rows {
-            text += &format!("\n{}\n", momentum_title(row, TERMINAL));
+            text.extend([format!("\n{}\n", momentum_title(row, TERMINAL))]);
             let head = [String::new(), "theory".to_owned()].into_iter();
             let mut rows = vec![head.chain(row.points.iter().map(|point| column(point, TERMINAL))).collect()];
             for rival in &comparison.rivals {
@@ -228,7 +228,7 @@ pub(super) fn text(comparison: &Comparison) -> String {
         Some(simulation) => {
             text += "\nexact law against simulation\n\n";
             for claim in &simulation.claims {
-                text += &format!("  {:<11} {}: {}\n", wording::verdict(claim.verdict), claim.id, claim.headline);
+                text.extend([format!("  {:<11} {}: {}\n", wording::verdict(claim.verdict), claim.id, claim.headline)]);
             }
         }
     }
@@ -245,17 +245,17 @@ pub(super) fn markdown(comparison: &Comparison) -> String {
         reference(comparison, PAGE)
     );
     text += &row(std::iter::once("#".to_owned()).chain(COLUMNS.map(str::to_owned)).collect());
-    text += &format!("|---|---|{}\n", "---:|".repeat(COLUMNS.len() - 1));
+    text.extend([format!("|---|---|{}\n", "---:|".repeat(COLUMNS.len() - 1))]);
     for rival in &comparison.rivals {
         text += &row(std::iter::once(place(rival)).chain(cells(rival, PAGE)).collect());
     }
     if let Some(grid) = &comparison.grid {
-        text += &format!("\n## Where each theory holds\n\n{GRID_MEANING}.\n");
+        text.extend([format!("\n## Where each theory holds\n\n{GRID_MEANING}.\n")]);
         for momentum in &grid.rows {
-            text += &format!("\n{}\n\n", momentum_title(momentum, PAGE));
+            text.extend([format!("\n{}\n\n", momentum_title(momentum, PAGE))]);
             let head = std::iter::once("theory".to_owned());
             text += &row(head.chain(momentum.points.iter().map(|point| column(point, PAGE))).collect());
-            text += &format!("|---|{}\n", "---:|".repeat(momentum.points.len()));
+            text.extend([format!("|---|{}\n", "---:|".repeat(momentum.points.len()))]);
             for rival in &comparison.rivals {
                 let levels = momentum.points.iter().map(|point| level(point, &rival.id).0.to_owned());
                 text += &row(std::iter::once(rival.id.clone()).chain(levels).collect());
@@ -270,10 +270,10 @@ pub(super) fn markdown(comparison: &Comparison) -> String {
     }
     text += "\n## Theories\n\n";
     for rival in &comparison.rivals {
-        text += &format!("- `{}`: {}. {}\n", rival.id, rival.name, rival.citation);
-        text += &format!("  - assumes: {}\n", rival.assumptions.join("; "));
+        text.extend([format!("- `{}`: {}. {}\n", rival.id, rival.name, rival.citation)]);
+        text.extend([format!("  - assumes: {}\n", rival.assumptions.join("; "))]);
         for silence in silences(rival) {
-            text += &format!("  - {silence}\n");
+            text.extend([format!("  - {silence}\n")]);
         }
     }
     text

@@ -27,12 +27,19 @@ fn mark(id: &str) -> Marker {
     Marker { ink, shape, radius: 3.0 }
 }
 
+/// A theory with the places and absolute values of its errors.
+struct Series<'a> {
+    rival: &'a RivalResult,
+    places: Vec<f64>,
+    errors: Vec<f64>,
+}
+
 /// What is drawn of every theory that says something: the marks that are not rounding.
 fn series<'a>(
     comparison: &'a Comparison,
     places: &[f64],
     pick: impl Fn(&'a RivalResult) -> &'a Score<Spread>,
-) -> Vec<(&'a RivalResult, Vec<f64>, Vec<f64>)> {
+) -> Vec<Series<'a>> {
     comparison
         .rivals
         .iter()
@@ -40,27 +47,22 @@ fn series<'a>(
         .filter_map(|rival| pick(rival).value().map(|spread| (rival, spread)))
         .map(|(rival, spread)| {
             let kept = places.iter().zip(&spread.each).filter(|(_, error)| error.abs() >= ROUNDING);
-            let (x, y) = kept.map(|(&place, error)| (place, error.abs())).unzip();
-            (rival, x, y)
+            let (places, errors) = kept.map(|(&place, error)| (place, error.abs())).unzip();
+            Series { rival, places, errors }
         })
-        .filter(|(_, x, _): &(_, Vec<f64>, Vec<f64>)| !x.is_empty())
+        .filter(|one| !one.places.is_empty())
         .collect()
 }
 
-fn figure(
-    id: &'static str,
-    caption: &'static str,
-    axes: [&[Span]; 2],
-    series: &[(&RivalResult, Vec<f64>, Vec<f64>)],
-) -> Option<Plot> {
-    let extent = |pick: &dyn Fn(&(&RivalResult, Vec<f64>, Vec<f64>)) -> Vec<f64>| {
+fn figure(id: &'static str, caption: &'static str, axes: [&[Span]; 2], series: &[Series<'_>]) -> Option<Plot> {
+    let extent = |pick: fn(&Series<'_>) -> Vec<f64>| {
         series.iter().fold(Extent::new(Spacing::Logarithmic), |extent, one| extent.include(pick(one)))
     };
-    let x = extent(&|one| one.1.clone()).axis(axes[0])?;
-    let y = extent(&|one| one.2.clone()).axis(axes[1])?;
+    let x = extent(|one| one.places.clone()).axis(axes[0])?;
+    let y = extent(|one| one.errors.clone()).axis(axes[1])?;
     let mut drawing = Drawing::new(id, String::new(), (720.0, 430.0), x, y);
     let mut legend = Vec::new();
-    for (rival, places, errors) in series {
+    for Series { rival, places, errors } in series {
         drawing.points(places, errors, mark(&rival.id));
         legend.push(point_entry(rival.id.clone(), mark(&rival.id), None));
     }
