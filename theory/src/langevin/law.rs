@@ -276,7 +276,7 @@ impl LangevinLaw {
         0.5 * self.sgd.mass() * self.noise.trace() / self.sgd.kappa()
     }
 
-    /// E[L_lambda] of G.3, measured from the unregularised minimum: potential energy plus [`LangevinLaw::loss_offset`].
+    /// `E[L_lambda]` of G.3, measured from the unregularised minimum: potential energy plus [`LangevinLaw::loss_offset`].
     ///
     /// # Errors
     /// [`TheoryError::Singular`].

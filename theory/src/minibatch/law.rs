@@ -427,7 +427,7 @@ impl MinibatchLaw {
         self.total(ModeLaw::kinetic_energy)
     }
 
-    /// E[L_lambda] measured from the unregularised minimum (G.3 with erratum E09).
+    /// `E[L_lambda]` measured from the unregularised minimum (G.3 with erratum E09).
     ///
     /// # Errors
     /// As [`MinibatchLaw::stationary_position_in_eigenbasis`].
