@@ -16,6 +16,7 @@
 //! | [`minibatch`] | the exact second moments of (2) with true minibatch noise |
 //! | [`reshuffle`] | the exact law under reshuffled epochs: constant curvature, and small data by enumeration |
 //! | [`fokker_planck`] | densities and currents: the Fokker-Planck equation (10), (33)-(44), exact laws and a grid solver |
+//! | [`rivals`] | published theories of the stationary state, with one interface |
 //!
 //! The recursion, with noise `n_k`, in one eigendirection of the Hessian (`x` is the deviation from the minimum):
 //!
@@ -36,6 +37,7 @@ pub mod minibatch;
 pub mod ou;
 pub mod quadratic;
 pub mod reshuffle;
+pub mod rivals;
 pub mod time;
 pub mod variational;
 

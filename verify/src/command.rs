@@ -11,6 +11,7 @@ use langevin_sim::data::Standardize;
 use serde_json::json;
 
 use crate::claims::CLAIMS;
+use crate::compare::{Grid, compare};
 use crate::coverage::COVERAGE;
 use crate::document;
 use crate::error::{Result, VerifyError};
@@ -59,6 +60,8 @@ enum Command {
     },
     /// Run a problem file and write its statistics
     Simulate(SimulateArguments),
+    /// Rank rival theories against the exact law of a problem, and test that law against simulation
+    Compare(CompareArguments),
     /// Hand over to langevin-nn, the neural-network harness
     #[command(disable_help_flag = true)]
     Nn {
@@ -131,6 +134,34 @@ struct SimulateArguments {
     json: bool,
 }
 
+#[derive(Debug, Args)]
+#[command(after_help = GRID_HELP)]
+struct CompareArguments {
+    /// The problem file (TOML); run.seed is the seed of the simulation
+    problem: PathBuf,
+    /// Map where each theory is within 1, 5 and 20 %: a TOML file (below), or default
+    #[arg(long, value_name = "GRID")]
+    grid: Option<String>,
+    /// The comparison as one JSON document on standard output; text goes to standard error
+    #[arg(long)]
+    json: bool,
+    /// Folder for compare.html, compare.json and compare.md
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Worker threads (default: one per core); the numbers do not depend on it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+}
+
+const GRID_HELP: &str = "A grid file has two keys:
+  fraction = [0.01, 0.1, 0.5]    learning rates over the largest stable one of the exact law, or
+  learning_rate = [0.01, 0.1]    learning rates as they are
+  momentum = [0.0, 0.9]          without it, that of the problem
+The word default stands for fractions from 0.001 to 0.9 and momenta 0, 0.5, 0.9, 0.99.
+
+Exit codes: 0 simulation supports the exact law; 1 it refutes it; 2 the input or the usage is wrong; \
+3 undecided; 4 interrupted, or output could not be written.";
+
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     // Ctrl-C: files are written whole or not at all, so there is nothing to clean up
@@ -157,6 +188,7 @@ fn execute(command: Command) -> Result<u8> {
         Command::Claims { json } => claims(json),
         Command::Predict { file, json } => predict_file(&file, json),
         Command::Simulate(arguments) => simulate_file(&arguments),
+        Command::Compare(arguments) => compare_file(&arguments),
         Command::Nn { arguments } => hand_over(&arguments),
     }
 }
@@ -515,6 +547,37 @@ fn simulate_file(arguments: &SimulateArguments) -> Result<u8> {
         }
     }
     Ok(0)
+}
+
+fn compare_file(arguments: &CompareArguments) -> Result<u8> {
+    let name = arguments.problem.display().to_string();
+    let problem = Problem::read(&arguments.problem)?;
+    let grid = arguments.grid.as_deref().map(Grid::read).transpose()?;
+    // a folder that cannot be written must not cost a run
+    if let Some(folder) = &arguments.out {
+        create_folder(folder)?;
+    }
+    let source = Source::Problem(arguments.problem.clone()).text();
+    let progress = Progress::on_terminal();
+    let comparison = with_threads(arguments.threads, || compare(&problem, grid.as_ref(), &source, &progress))?
+        .map_err(|error| error.in_file(&name))?;
+    let json =
+        serde_json::to_string_pretty(&comparison).map_err(|error| VerifyError::Render { detail: error.to_string() })?;
+    let text = render::comparison_text(&comparison);
+    if let Some(folder) = &arguments.out {
+        let html = render::comparison_html(&comparison).map_err(render_error)?;
+        let markdown = render::comparison_markdown(&comparison);
+        for (name, text) in [("compare.json", &json), ("compare.md", &markdown), ("compare.html", &html)] {
+            write_file(&folder.join(name), text.as_bytes())?;
+        }
+    }
+    if arguments.json {
+        eprint!("{text}");
+        print(&json)?;
+    } else {
+        print(text.trim_end())?;
+    }
+    Ok(comparison.exit_code())
 }
 
 /// Runs `langevin-nn` with the same arguments: beside this binary, then on PATH.

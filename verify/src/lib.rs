@@ -11,10 +11,12 @@
 //! | [`render`] | the report as HTML, JUnit, Markdown |
 //! | [`predict`](mod@predict) | theory only |
 //! | [`simulate`] | simulation only |
+//! | [`compare`](mod@compare) | rival theories against the exact law, and that against simulation |
 //! | [`command`] | the command line |
 
 pub mod claims;
 pub mod command;
+pub mod compare;
 pub mod coverage;
 pub mod document;
 pub mod error;

@@ -37,19 +37,24 @@ pub struct Plan {
     pub prepared: Arc<Prepared>,
     /// In the order in which they run.
     pub scenarios: Vec<Box<dyn Scenario>>,
+    /// How many of them, from the first, are about this data set; the others are the same in every run.
+    pub own: usize,
     /// The error budget over all their checks.
     pub ledger: Ledger,
 }
 
 impl Plan {
-    fn new(prepared: Arc<Prepared>, scenarios: Vec<Box<dyn Scenario>>) -> Result<Self> {
+    /// A plan of scenarios about the data set, followed by those that are not.
+    fn new(prepared: Arc<Prepared>, mut scenarios: Vec<Box<dyn Scenario>>, tier: Tier) -> Result<Self> {
+        let own = scenarios.len();
+        scenarios.extend(fixed_scenarios(tier)?);
         let weights = scenarios.iter().flat_map(|scenario| {
             let checks = scenario.checks();
             let id = scenario.id().to_owned();
             checks.into_iter().filter_map(move |spec| spec.weight.map(|weight| (spec.id(&id), weight)))
         });
         let ledger = Ledger::new(weights)?;
-        Ok(Self { prepared, scenarios, ledger })
+        Ok(Self { prepared, scenarios, own, ledger })
     }
 
     /// The main job on a data set.
@@ -105,8 +110,7 @@ impl Plan {
         }
         scenarios.extend(oscillations(&prepared, batch, tier)?);
         scenarios.push(Box::new(gaussian_on_data(&prepared, decay, batch, tier)?));
-        scenarios.extend(fixed_scenarios(tier)?);
-        Self::new(prepared, scenarios)
+        Self::new(prepared, scenarios, tier)
     }
 
     /// A user's problem file: its own hyperparameters, and the scenarios that do not depend on data.
@@ -153,8 +157,7 @@ impl Plan {
                 scenarios.push(Box::new(stationary(&prepared, sgd, sampling, tier, true)));
             }
         }
-        scenarios.extend(fixed_scenarios(tier)?);
-        Self::new(prepared, scenarios)
+        Self::new(prepared, scenarios, tier)
     }
 }
 
@@ -210,7 +213,7 @@ fn chain_steps(scenario: &StationaryMinibatch) -> u64 {
     let most = if sgd.momentum() < 0.5 { 1600.0 } else { 800.0 };
     let work = (sgd.batch_size() * scenario.prepared.dataset.problem.dimension()) as f64;
     let affordable = (SMALL_WORK / work).min(20_000.0);
-    needed.clamp(200.0, f64::max(most, affordable)) as u64
+    needed.clamp(200.0, f64::max(most, affordable)).ceil() as u64
 }
 
 fn stationary(

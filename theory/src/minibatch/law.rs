@@ -295,12 +295,30 @@ impl MinibatchLaw {
         (0..self.data.outputs()).map(|output| self.solve_position(output)).collect()
     }
 
+    /// The same summed over outputs: it is linear in the noise at the minimum, so one solve serves all of them.
+    ///
+    /// # Errors
+    /// As [`MinibatchLaw::stationary_position_in_eigenbasis`].
+    pub fn stationary_position_summed_in_eigenbasis(&self) -> Result<DMatrix<f64>> {
+        self.require_stable()?;
+        let mut noise = DMatrix::zeros(self.quadratic.dimension(), self.quadratic.dimension());
+        for output in 0..self.data.outputs() {
+            noise += self.gradient_noise_covariance(output)?;
+        }
+        self.solve_position_of(&noise)
+    }
+
     fn solve_position(&self, output: usize) -> Result<DMatrix<f64>> {
+        self.solve_position_of(&self.gradient_noise_covariance(output)?)
+    }
+
+    /// The stationary position moment for a noise covariance at the minimum, in the original coordinates.
+    fn solve_position_of(&self, noise: &DMatrix<f64>) -> Result<DMatrix<f64>> {
         let size = self.feedback.size();
         let dimension = self.quadratic.dimension();
         let mut full = DMatrix::zeros(dimension, dimension);
         if size > 0 {
-            let noise = self.quadratic.to_eigenbasis(&self.gradient_noise_covariance(output)?);
+            let noise = self.quadratic.to_eigenbasis(noise);
             let source = noise.view((0, 0), (size, size)).into_owned();
             let position = self.feedback.fixed_point(&self.kernel(&self.maps()), &source)?;
             full.view_mut((0, 0), (size, size)).copy_from(&position);

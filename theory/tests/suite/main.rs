@@ -31,4 +31,5 @@ mod ou;
 mod problems;
 mod quadratic;
 mod reshuffle;
+mod rivals;
 mod variational;

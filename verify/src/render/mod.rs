@@ -19,8 +19,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use crate::compare::Comparison;
 use crate::report::Report;
 
+mod comparison;
 #[cfg(test)]
 pub(crate) mod example;
 mod html;
@@ -66,4 +68,23 @@ pub fn junit(report: &Report) -> Result<String, RenderError> {
 /// The report as a short Markdown summary: counts, surprises with the commands that repeat them, and all claims.
 pub fn markdown(report: &Report) -> String {
     markdown::render(report)
+}
+
+/// A comparison of theories as text for a terminal.
+pub fn comparison_text(comparison: &Comparison) -> String {
+    comparison::text(comparison)
+}
+
+/// A comparison of theories as Markdown.
+pub fn comparison_markdown(comparison: &Comparison) -> String {
+    comparison::markdown(comparison)
+}
+
+/// A comparison of theories as one HTML page that needs nothing else.
+///
+/// # Errors
+///
+/// [`RenderError::Template`] if the template cannot be filled in.
+pub fn comparison_html(comparison: &Comparison) -> Result<String, RenderError> {
+    comparison::html(comparison)
 }

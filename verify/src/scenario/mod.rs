@@ -21,6 +21,7 @@ pub use edge::StabilityEdge;
 pub use gaussian::GaussianExact;
 pub use identities::Identities;
 pub use oscillation::Oscillation;
+pub(crate) use reshuffled::AfterBurnIn;
 pub use reshuffled::Reshuffled;
 pub use stationary::{Mutant, StationaryMinibatch};
 pub use tiny::TinyMinibatch;
@@ -271,7 +272,7 @@ impl Prepared {
 }
 
 /// Steps in which the mean of a direction relaxes by a factor e.
-fn relaxation_steps(map: &ModeMap) -> f64 {
+pub(crate) fn relaxation_steps(map: &ModeMap) -> f64 {
     -1.0 / map.spectral_radius().ln()
 }
 

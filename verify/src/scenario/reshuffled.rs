@@ -45,9 +45,11 @@ impl Reshuffled {
 }
 
 /// Hands on only what comes at or after a step.
-struct AfterBurnIn<O> {
-    inner: O,
-    from: u64,
+pub(crate) struct AfterBurnIn<O> {
+    /// Who looks at the rest.
+    pub inner: O,
+    /// First step that counts.
+    pub from: u64,
 }
 
 impl<O: Observer> Observer for AfterBurnIn<O> {

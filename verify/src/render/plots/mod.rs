@@ -9,6 +9,7 @@
 //! Colours are CSS variables with the light value as fallback: the page can turn dark, and a panel copied out of it
 //! still has its colours. Series differ in dash or shape as well as in colour.
 
+use crate::compare::Comparison;
 use crate::report::Figures;
 
 mod axis;
@@ -18,6 +19,7 @@ mod equipartition;
 mod mode_variances;
 mod oscillation;
 mod panel;
+mod rivals;
 
 /// One figure: panels and the legend they share.
 #[derive(Clone, Debug)]
@@ -73,6 +75,11 @@ pub(super) fn all(figures: &Figures) -> Vec<Plot> {
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// The figures of a comparison of theories.
+pub(super) fn rivals(comparison: &Comparison) -> Vec<Plot> {
+    rivals::plots(comparison)
 }
 
 #[cfg(test)]

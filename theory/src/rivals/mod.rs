@@ -1,0 +1,131 @@
+//! Rival theories of the stationary state of SGD near a quadratic minimum, each as its authors state it, with one
+//! interface, so that they can be ranked against the exact law.
+//!
+//! Per eigendirection of the Hessian: rho is its eigenvalue, `h = rho + lambda`, `Sigma` the gradient-noise covariance at
+//! the ridge minimum and phi its factor for one batch (1/S with replacement). Positions are about the ridge minimum, and
+//! everything is summed over the outputs of a regression, in which all of these theories are linear.
+//!
+//! | id | theory | stationary position variance of a direction |
+//! |---|---|---|
+//! | `mandt` | [`Mandt`]: first-order Ornstein-Uhlenbeck process | `eta phi q'Sigma q / (2 h (1-beta))` |
+//! | `jastrzebski-isotropic` | [`Jastrzebski`]: isotropic noise | the same with `q'Sigma q -> tr Sigma / rank` |
+//! | `jastrzebski-hessian` | [`Jastrzebski`]: noise like the Hessian | the same with `q'Sigma q -> sigma^2 rho` |
+//! | `kunin-assumption-3` | [`Kunin`]: Langevin equation, `Sigma = sigma^2 H` | `eta phi sigma^2 rho / (2 h (1-beta))` |
+//! | `kunin-true-noise` | [`Kunin`]: Langevin equation, true `Sigma` | as `mandt` |
+//! | `kunin-midpoint` | [`Kunin`]: the same, read as the law of midpoints of steps | as `liu` |
+//! | `liu` | [`Liu`]: discrete time, constant noise | `mandt / (1 - eta h / (2 (1+beta)))` |
+//! | `ziyin` | [`Ziyin`]: discrete time, Gaussian features | fixed point with the noise that grows with the distance |
+//! | `yaida` | [`Yaida`]: fluctuation-dissipation | `eta (1+beta) V / (2 h)` from the velocity variance V |
+//! | `kuhn` | [`Kuhn`]: anticorrelated noise of reshuffled epochs | `liu` less what an epoch cancels |
+//!
+//! ```
+//! use langevin_theory::rivals::{BatchNoise, RivalProblem, catalogue, truth};
+//! use langevin_theory::{Hyperparameters, LeastSquares, Sampling, Steps};
+//! use nalgebra::dmatrix;
+//! let data = LeastSquares::new(dmatrix![1.0; 2.0; -1.0], dmatrix![1.0; 1.0; 0.5]).unwrap();
+//! let sgd = Hyperparameters::new(1e-6, 0.5, 0.0, 1).unwrap();
+//! let problem =
+//!     RivalProblem::new(&data, &sgd, Sampling::WithReplacement, BatchNoise::Minibatch, vec![Steps(1)]).unwrap();
+//! let exact = truth(&problem).predict(&problem).unwrap().position_variance.unwrap()[0];
+//! let mandt = catalogue()[0].predict(&problem).unwrap().position_variance.unwrap()[0];
+//! assert!((mandt / exact - 1.0).abs() < 1e-4); // at small learning rates
+//! ```
+
+mod exact;
+mod jastrzebski;
+mod kuhn;
+mod kunin;
+mod liu;
+mod mandt;
+mod prediction;
+mod problem;
+mod yaida;
+mod ziyin;
+
+pub use exact::{ExactConstantNoise, ExactMinibatch};
+pub use jastrzebski::Jastrzebski;
+pub use kuhn::Kuhn;
+pub use kunin::Kunin;
+pub use liu::Liu;
+pub use mandt::Mandt;
+pub use prediction::{Prediction, Said, Silence};
+pub use problem::{BatchNoise, RivalProblem};
+pub use yaida::Yaida;
+pub use ziyin::Ziyin;
+
+use crate::error::Result;
+
+/// A theory of the stationary state.
+///
+/// ```
+/// use langevin_theory::rivals::{Liu, Rival};
+/// assert_eq!(Liu.id(), "liu");
+/// assert!(Liu.citation().contains("finite learning rate"));
+/// ```
+pub trait Rival: Sync {
+    /// Stable name, as files and tables use it.
+    fn id(&self) -> &'static str;
+
+    /// The theory in a few words.
+    fn name(&self) -> &'static str;
+
+    /// Where it is published.
+    fn citation(&self) -> &'static str;
+
+    /// What it assumes, and what is read into it where the publication stops short of the problem.
+    fn assumptions(&self) -> &'static [&'static str];
+
+    /// What it says about a problem. Where a theory says nothing the prediction names the reason.
+    ///
+    /// # Errors
+    /// Only for a problem that is itself at fault, such as a batch that cannot be drawn.
+    fn predict(&self, problem: &RivalProblem) -> Result<Prediction>;
+
+    /// The largest learning rate with a stationary state, all else fixed.
+    ///
+    /// # Errors
+    /// As [`Rival::predict`].
+    fn learning_rate_limit(&self, problem: &RivalProblem) -> Result<Said<f64>>;
+}
+
+/// Every rival, in the order of the table above.
+///
+/// ```
+/// use langevin_theory::rivals::catalogue;
+/// let ids: Vec<&str> = catalogue().iter().map(|rival| rival.id()).collect();
+/// assert_eq!(ids[0], "mandt");
+/// assert_eq!(ids.len(), 10);
+/// ```
+pub fn catalogue() -> Vec<Box<dyn Rival>> {
+    vec![
+        Box::new(Mandt),
+        Box::new(Jastrzebski::Isotropic),
+        Box::new(Jastrzebski::HessianLike),
+        Box::new(Kunin::Assumption3),
+        Box::new(Kunin::TrueNoise),
+        Box::new(Kunin::Midpoint),
+        Box::new(Liu),
+        Box::new(Ziyin),
+        Box::new(Yaida),
+        Box::new(Kuhn),
+    ]
+}
+
+/// The exact law of a problem in the same form: what the rivals are compared with.
+///
+/// ```
+/// use langevin_theory::rivals::{BatchNoise, RivalProblem, truth};
+/// use langevin_theory::{Hyperparameters, LeastSquares, Sampling};
+/// use nalgebra::dmatrix;
+/// let data = LeastSquares::new(dmatrix![1.0; 2.0; -1.0], dmatrix![1.0; 1.0; 0.5]).unwrap();
+/// let sgd = Hyperparameters::new(0.05, 0.5, 0.0, 1).unwrap();
+/// let noise = BatchNoise::Constant;
+/// let problem = RivalProblem::new(&data, &sgd, Sampling::WithReplacement, noise, vec![]).unwrap();
+/// assert_eq!(truth(&problem).id(), "exact-constant-noise");
+/// ```
+pub fn truth(problem: &RivalProblem) -> Box<dyn Rival> {
+    match problem.batch_noise() {
+        BatchNoise::Minibatch => Box::new(ExactMinibatch),
+        BatchNoise::Constant => Box::new(ExactConstantNoise),
+    }
+}

@@ -1,0 +1,143 @@
+//! Ziyin, Liu, Mori and Ueda 2022: the noise of minibatches grows with the distance from the minimum. For linear regression
+//! on Gaussian features of covariance A with label noise sigma^2 they find `C = (1/S) (A P A + A tr(A P) + sigma^2 A)` and
+//!
+//! ```text
+//! P = (eta sigma^2/S) (1 + eta k/S) [2 - eta (1 + 1/S) A]^{-1},   k = tr(A G)/(1 - (eta/S) tr(A G)),  G = [2 - eta (1 + 1/S) A]^{-1}
+//! ```
+//!
+//! for plain SGD. The same derivation with momentum, with weight decay and with phi in place of 1/S: about the ridge minimum
+//! mu the noise is `C = phi [A W A + A (tr(A P) + sigma^2)]` with sigma^2 the mean squared residual at mu and W = P + d d',
+//! where d is the bias of mu and A d = -lambda mu. Its diagonal in the eigenbasis closes,
+//!
+//! ```text
+//! a_i = phi eta / (2 h_i (1-beta) (1 - eta h_i/(2 (1+beta)))),   s = sum a_i rho_i^2 / (1 - a_i rho_i^2)
+//! P_i = a_i [ rho_i (sigma^2 + T) + lambda^2 mu_i^2 ] / (1 - a_i rho_i^2),   T = tr(A P)
+//! T (1 - s) = sum a_i rho_i [ rho_i sigma^2 + lambda^2 mu_i^2 ] / (1 - a_i rho_i^2)
+//! ```
+//!
+//! and exists iff the mean is stable, every `a_i rho_i^2 < 1` and `s < 1` (errata section 5, item 8). At lambda = beta = 0
+//! this is the formula of the paper. Noise of independent batches is white, so lagged moments are those of the recursion.
+
+use super::prediction::{Prediction, Said, Silence, said};
+use super::{Rival, RivalProblem};
+use crate::error::{Result, TheoryError};
+
+/// Discrete time, minibatch noise of Gaussian features.
+///
+/// ```
+/// use langevin_theory::rivals::{BatchNoise, Rival, RivalProblem, Ziyin};
+/// use langevin_theory::{Hyperparameters, LeastSquares, Sampling};
+/// use nalgebra::dmatrix;
+/// let data = LeastSquares::new(dmatrix![1.0; -1.0], dmatrix![1.0; 1.0]).unwrap(); // rho = sigma^2 = 1
+/// let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 1).unwrap();
+/// let problem =
+///     RivalProblem::new(&data, &sgd, Sampling::WithReplacement, BatchNoise::Minibatch, vec![]).unwrap();
+/// let variance = Ziyin.predict(&problem).unwrap().position_variance.unwrap()[0];
+/// assert!((variance - 1.0).abs() < 1e-15); // G = 1, k = 2, P = 0.5 (1 + 1) 1
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Ziyin;
+
+/// a_i rho_i^2 / (1 - a_i rho_i^2) summed, or `None` without a stationary state.
+fn feedback(problem: &RivalProblem, responses: &[f64]) -> Option<f64> {
+    let mut sum = 0.0;
+    for (response, rho) in responses.iter().zip(problem.eigenvalues()) {
+        let own = response * rho * rho;
+        if !(0.0..1.0).contains(&own) {
+            return None;
+        }
+        sum += own / (1.0 - own);
+    }
+    (sum < 1.0).then_some(sum)
+}
+
+/// a_i; infinite where the mean is not stable.
+fn responses(problem: &RivalProblem, learning_rate: f64) -> Vec<f64> {
+    let sgd = problem.hyperparameters();
+    let response = |h: &f64| {
+        let remaining = 1.0 - learning_rate * h / sgd.rate_times_curvature_limit();
+        if remaining > 0.0 {
+            problem.noise_factor() * learning_rate / (2.0 * h * (1.0 - sgd.momentum()) * remaining)
+        } else {
+            f64::INFINITY
+        }
+    };
+    problem.curvatures().iter().map(response).collect()
+}
+
+impl Rival for Ziyin {
+    fn id(&self) -> &'static str {
+        "ziyin"
+    }
+
+    fn name(&self) -> &'static str {
+        "discrete time, minibatches of Gaussian features (Ziyin et al.)"
+    }
+
+    fn citation(&self) -> &'static str {
+        "L. Ziyin, K. Liu, T. Mori, M. Ueda. Strength of minibatch noise in SGD. International Conference on Learning \
+         Representations, 2022. arXiv:2102.05375."
+    }
+
+    fn assumptions(&self) -> &'static [&'static str] {
+        &[
+            "Gaussian features, a fresh sample every step",
+            "label noise independent of the features",
+            "momentum and weight decay added by the same derivation",
+        ]
+    }
+
+    fn predict(&self, problem: &RivalProblem) -> Result<Prediction> {
+        let sgd = problem.hyperparameters();
+        let responses = responses(problem, sgd.learning_rate());
+        if responses.iter().any(|response| response.is_infinite()) {
+            return Ok(Prediction::silent(Silence::Undefined("unstable")));
+        }
+        let Some(feedback) = feedback(problem, &responses) else {
+            return Ok(Prediction::silent(Silence::Undefined("mean-square-unstable")));
+        };
+        let rows = || {
+            responses.iter().zip(problem.eigenvalues()).zip(problem.minimum_squares()).map(|((&a, &rho), &square)| {
+                let bias = sgd.weight_decay().powi(2) * square;
+                (rho, bias, a / (1.0 - a * rho * rho))
+            })
+        };
+        let residual = problem.residual_variance();
+        let source: f64 = rows().map(|(rho, bias, gain)| gain * rho * (rho * residual + bias)).sum();
+        let spread = residual + source / (1.0 - feedback);
+        // what acts along a direction: rho^2 P + rho (sigma^2 + T) + lambda^2 mu^2
+        let strengths = rows().map(|(rho, bias, gain)| {
+            let own = rho * spread + bias;
+            own + rho * rho * gain * own
+        });
+        let laws = problem.discrete_laws(strengths);
+        match laws {
+            Ok(laws) => Ok(Prediction::of_discrete_laws(problem, &laws)?.finite()),
+            // strengths are sums of non-negative numbers: they can only be too large
+            Err(_) => Ok(Prediction::silent(Silence::Undefined("overflow"))),
+        }
+    }
+
+    /// The rate at which s reaches 1: a_i and s grow with it.
+    fn learning_rate_limit(&self, problem: &RivalProblem) -> Result<Said<f64>> {
+        let classical = match said(problem.classical_limit())? {
+            Ok(limit) => limit,
+            Err(gap) => return Ok(Err(gap)),
+        };
+        let (mut low, mut high) = (0.0, classical);
+        // one binary digit of the fraction of the classical limit at a time
+        for _ in 0..2 * f64::MANTISSA_DIGITS {
+            let middle = f64::midpoint(low, high);
+            if feedback(problem, &responses(problem, middle)).is_some() {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        if low > 0.0 {
+            Ok(Ok(f64::midpoint(low, high)))
+        } else {
+            said(Err(TheoryError::NotConverged { what: "the learning-rate limit", iterations: 106 }))
+        }
+    }
+}
