@@ -13,6 +13,7 @@
 //! | [`discrete`] | the exact law of the recursion (2) with any constant noise covariance |
 //! | [`ou`] | the general Ornstein-Uhlenbeck process of appendix D, its stationary law, current and entropy production |
 //! | [`variational`] | appendix E for Gaussian laws: entropy, divergence, Wasserstein distance, JKO step |
+//! | [`diffusion`] | section 7: exponents of the displacement, power-law fits, windows |
 //! | [`minibatch`] | the exact second moments of (2) with true minibatch noise |
 //! | [`reshuffle`] | the exact law under reshuffled epochs: constant curvature, and small data by enumeration |
 //! | [`fokker_planck`] | densities and currents: the Fokker-Planck equation (10), (33)-(44), exact laws and a grid solver |
@@ -25,6 +26,7 @@
 //! ```
 
 mod cholesky;
+pub mod diffusion;
 pub mod discrete;
 pub mod error;
 mod extended_precision;

@@ -15,6 +15,7 @@
 
 mod comparison;
 mod constant_noise;
+mod diffusion;
 mod double_double;
 mod equation17;
 mod fokker_planck;

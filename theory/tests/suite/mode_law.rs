@@ -224,7 +224,8 @@ proptest! {
         let found = law(mode, 1.0).displacement_from_rest(Steps(n)).unwrap();
         let conditioning = Conditioning::new(eta, beta, h);
         let stages = f64::from(2 * (u64::BITS - n.leading_zeros()));
-        let roundings = (24.0 + 4.0 * stages) * conditioning.roundings(n.min(conditioning.memory())) / 8.0;
+        // the pull enters squared: twice its relative error
+        let roundings = 2.0 * (24.0 + 4.0 * stages) * conditioning.roundings(n.min(conditioning.memory())) / 8.0;
         // 1 - A_n = u W_n has errors relative to its largest value so far: 2 for complex roots, and for a negative one, where
         // W_n is a sum of alternating terms
         let largest = f64::min(2.0, eta * h * (n as f64).powi(2));

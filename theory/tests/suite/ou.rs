@@ -81,8 +81,13 @@ proptest! {
         let q = law.circulation();
         within("Q is skew", &(q + q.transpose()), &q.abs(), 0.0)?;
         within("Q = A B - D", &(a * b - d - q), &terms, 16.0)?;
-        let oracle = lyapunov_by_kronecker(a, d);
-        prop_assert!((b - oracle).amax() <= 1e-8 * b.amax() + 1e-290);
+        // the oracle computes with doubles: it is good where the symmetric part of A bounds the condition of its system
+        let damping = ((a + a.transpose()) * 0.5).symmetric_eigenvalues().min();
+        if damping > 0.0 {
+            let condition = a.nrows() as f64 * a.amax() / damping;
+            let oracle = lyapunov_by_kronecker(a, d);
+            prop_assert!((b - oracle).amax() <= 64.0 * f64::EPSILON * condition * b.amax() + 1e-290);
+        }
         prop_assert_eq!(law.detailed_balance(), q.amax() <= 1e-12 * terms.amax());
         if let Ok(u) = law.precision() {
             let product = (d + q) * u;
@@ -144,7 +149,7 @@ proptest! {
         let size_of_terms = constant.abs() + kl_before / process.kappa();
         prop_assert!((constant - other).abs() <= 1e-10 * size_of_terms, "{constant} {other}");
         // the rate is the slope
-        let step = early * 1e-4;
+        let step = early * 1e-4 / (1.0 + early * size as f64 * process.drift().amax());
         let slope = (at_time(early + step).kl_to_stationary.unwrap() - at_time(early - step).kl_to_stationary.unwrap()) / (2.0 * step);
         let rate = before.free_energy_rate.unwrap() * process.kappa();
         prop_assert!((slope - rate).abs() <= 1e-4 * rate.abs() + 1e-9 * kl_before / step, "{slope} {rate}");
