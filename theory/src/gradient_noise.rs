@@ -4,7 +4,7 @@
 use nalgebra::{DMatrix, DVector};
 
 use crate::error::{Result, TheoryError};
-use crate::linear_algebra::require_shape;
+use crate::linear_algebra::{require_shape, transposed_product};
 use crate::quadratic::LeastSquares;
 
 /// Sigma at a point, for one output: (1/N) sum x_i x_i^T r_i^2 - g g^T with r = X theta - y, g = X^T r / N. d x d.
@@ -41,7 +41,7 @@ pub(crate) fn gradient_covariance(features: &DMatrix<f64>, residual: &DVector<f6
         let mean = column.mean();
         column.add_scalar_mut(-mean);
     }
-    gradients.tr_mul(&gradients) / features.nrows() as f64
+    transposed_product(&gradients, &gradients) / features.nrows() as f64
 }
 
 /// sigma^2 of Assumption 3: the mean squared residual (summed over outputs) at a point.
@@ -59,6 +59,6 @@ pub(crate) fn weighted_outer(features: &DMatrix<f64>, weights: &DVector<f64>) ->
     for mut column in scaled.column_iter_mut() {
         column.component_mul_assign(weights);
     }
-    let product = features.tr_mul(&scaled) / features.nrows() as f64;
+    let product = transposed_product(features, &scaled) / features.nrows() as f64;
     (&product + product.transpose()) * 0.5
 }

@@ -1,7 +1,7 @@
 //! The one door to matrix decompositions. Input is checked for finiteness and shape, iterations are capped, and failure is
 //! an error: the underlying routines may otherwise not return.
 
-use nalgebra::{DMatrix, DVector, SVD, SymmetricEigen};
+use nalgebra::{DMatrix, DVector, SymmetricEigen};
 
 use crate::error::{Result, TheoryError};
 
@@ -173,6 +173,11 @@ pub fn covariance_inverse(what: &'static str, covariance: &DMatrix<f64>) -> Resu
     Ok(DMatrix::from_fn(size, size, |i, j| inverse[(i, j)] / (scale[i] * scale[j])))
 }
 
+/// A^T B for tall matrices, in blocks: nalgebra's own `tr_mul` goes through memory once per entry of the result.
+pub(crate) fn transposed_product(left: &DMatrix<f64>, right: &DMatrix<f64>) -> DMatrix<f64> {
+    left.transpose() * right
+}
+
 /// Largest modulus of an eigenvalue of any square matrix, by squaring: `|M^n|^(1/n)` with n = 2^60.
 ///
 /// # Errors
@@ -203,24 +208,29 @@ pub fn spectral_radius(matrix: &DMatrix<f64>) -> Result<f64> {
     Ok(logarithm.exp())
 }
 
-/// The orthogonal factor of a polar decomposition M = R P, P positive semi-definite; any completion where M is singular.
-///
-/// # Errors
-/// [`TheoryError::Shape`], [`TheoryError::NotFinite`], [`TheoryError::NotConverged`].
-pub(crate) fn polar_factor(name: &'static str, matrix: &DMatrix<f64>) -> Result<DMatrix<f64>> {
-    let size = matrix.nrows();
-    require_shape(name, matrix, size, size)?;
-    require_finite(name, matrix)?;
+/// The orthogonal factor R of a polar decomposition M = R P, P positive definite, by Newton's iteration `X <- (X + X^{-T}) / 2`
+/// (Higham 1986). `None` for a matrix without inverse.
+pub(crate) fn polar_factor(matrix: &DMatrix<f64>) -> Option<DMatrix<f64>> {
+    const ITERATIONS: usize = 100;
     let scale = matrix.amax();
-    let scaled = if scale > 0.0 { matrix / scale } else { DMatrix::identity(size, size) };
-    let not_converged =
-        TheoryError::NotConverged { what: "the singular value decomposition", iterations: EIGEN_ITERATIONS };
-    let decomposition = SVD::try_new(scaled, true, true, f64::EPSILON, EIGEN_ITERATIONS);
-    let Some((left, right)) = decomposition.and_then(|svd| svd.u.zip(svd.v_t)) else {
-        return Err(not_converged);
-    };
-    let factor = left * right;
-    if factor.iter().all(|entry| entry.is_finite()) { Ok(factor) } else { Err(not_converged) }
+    if !(scale > 0.0 && scale.is_finite()) {
+        return None;
+    }
+    let mut factor = matrix / scale;
+    for _ in 0..ITERATIONS {
+        let inverse = factor.clone().try_inverse().filter(|inverse| inverse.iter().all(|entry| entry.is_finite()))?;
+        // singular values around 1: s and 1/s change places
+        let stretch = (inverse.norm() / factor.norm()).sqrt();
+        let next = (&factor * stretch + inverse.transpose() / stretch) * 0.5;
+        let change = (&next - &factor).amax();
+        factor = next;
+        if change <= 1e-15 {
+            break;
+        }
+    }
+    let size = matrix.nrows();
+    let gap = factor.tr_mul(&factor) - DMatrix::identity(size, size);
+    (gap.amax() <= 1e-9).then_some(factor)
 }
 
 /// Largest eigenvalue of a self-adjoint operator on matrices (inner product tr A^T B), with an eigenvector, by Lanczos with

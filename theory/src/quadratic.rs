@@ -5,7 +5,7 @@
 use nalgebra::{DMatrix, DVector};
 
 use crate::error::{Result, TheoryError};
-use crate::linear_algebra::{Eigendecomposition, require_finite, require_shape, symmetric_eigen};
+use crate::linear_algebra::{Eigendecomposition, require_finite, require_shape, symmetric_eigen, transposed_product};
 
 /// Data of a linear regression with one or more outputs that share the features (and, in SGD, the batches).
 #[derive(Clone, Debug)]
@@ -81,8 +81,8 @@ impl LeastSquares {
     /// [`TheoryError::NotConverged`], [`TheoryError::Overflow`] when X^T X leaves the range of double precision.
     pub fn quadratic(&self) -> Result<Quadratic> {
         let samples = self.samples() as f64;
-        let hessian = self.features.tr_mul(&self.features) / samples;
-        let linear_term = self.features.tr_mul(&self.targets) / samples;
+        let hessian = transposed_product(&self.features, &self.features) / samples;
+        let linear_term = transposed_product(&self.features, &self.targets) / samples;
         if hessian.iter().chain(linear_term.iter()).any(|value| !value.is_finite()) {
             return Err(TheoryError::Overflow { what: "X^T X / N or X^T Y / N" });
         }

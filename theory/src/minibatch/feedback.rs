@@ -34,8 +34,13 @@ impl Feedback {
 
     /// z_n^T P z_n for every sample.
     pub(crate) fn energies(&self, matrix: &DMatrix<f64>) -> nalgebra::DVector<f64> {
+        // column by column, as matrices are stored
         let image = &self.features * matrix;
-        nalgebra::DVector::from_fn(self.features.nrows(), |n, _| image.row(n).dot(&self.features.row(n)))
+        let mut energies = nalgebra::DVector::zeros(self.features.nrows());
+        for (left, right) in image.column_iter().zip(self.features.column_iter()) {
+            energies.zip_zip_apply(&left, &right, |sum, x, y| *sum += x * y);
+        }
+        energies
     }
 
     /// K(P).

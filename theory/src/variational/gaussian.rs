@@ -107,34 +107,43 @@ impl Gaussian {
     /// [`TheoryError::Shape`], [`TheoryError::NotConverged`].
     pub fn wasserstein_squared(&self, other: &Self) -> Result<f64> {
         self.require_same_dimension(other)?;
-        let (first, second) = (self.root()?, other.root()?);
-        let rotation = polar_factor("the product of two roots", &lower(&second.tr_mul(&first)))?;
-        // orthogonal to all digits: two Newton-Schulz steps
-        let size = rotation.nrows();
-        let mut rotation = lift::<Extended>(&rotation);
-        for _ in 0..2 {
-            let gram = rotation.tr_mul(&rotation);
-            let half = Extended::from(0.5);
-            let correction = DMatrix::from_fn(size, size, |i, j| {
-                let identity = if i == j { 3.0 } else { 0.0 };
-                (Extended::from(identity) - gram[(i, j)]) * half
-            });
-            rotation = &rotation * correction;
+        let means = self.distance_of_means(other).iter().fold(Extended::from(0.0), |sum, &entry| sum + entry * entry);
+        let roots = self.factor().ok().zip(other.factor().ok()).map(|(one, two)| (one.root(), two.root()));
+        let rotated = roots.and_then(|(first, second)| {
+            let rotation = polar_factor(&lower(&second.tr_mul(&first)))?;
+            let difference = first - second * orthogonal(&rotation);
+            Some(difference.iter().fold(means, |sum, &entry| sum + entry * entry))
+        });
+        match rotated {
+            Some(sum) => Ok(Number::value(sum)),
+            None => Ok(Number::value(means) + self.difference_of_traces(other)?),
         }
-        let difference = first - second * rotation;
-        let squares = difference
-            .iter()
-            .chain(self.distance_of_means(other).iter())
-            .fold(Extended::from(0.0), |sum, &entry| sum + entry * entry);
-        Ok(Number::value(squares))
     }
 
-    fn root(&self) -> Result<DMatrix<Extended>> {
-        match self.factor() {
-            Ok(factor) => Ok(factor.root()),
-            Err(_) => Ok(lift(&covariance_root("covariance", &self.covariance)?)),
-        }
+    /// tr C_1 + tr C_2 - 2 tr (L_1^T C_2 L_1)^{1/2}: for singular laws, good to the root of a rounding.
+    fn difference_of_traces(&self, other: &Self) -> Result<f64> {
+        let root = covariance_root("covariance", &self.covariance)?;
+        let product = root.tr_mul(&(&other.covariance * &root));
+        let eigen = symmetric_eigen("the product of two covariances", &((&product + product.transpose()) * 0.5))?;
+        let overlap: f64 = eigen.values.iter().map(|value| value.max(0.0).sqrt()).sum();
+        Ok((self.covariance.trace() + other.covariance.trace() - 2.0 * overlap).max(0.0))
     }
+}
+
+/// The orthogonal matrix next to one that is orthogonal to a rounding: two Newton-Schulz steps with all digits.
+fn orthogonal(nearly: &DMatrix<f64>) -> DMatrix<Extended> {
+    let size = nearly.nrows();
+    let mut rotation = lift::<Extended>(nearly);
+    let half = Extended::from(0.5);
+    for _ in 0..2 {
+        let gram = rotation.tr_mul(&rotation);
+        let correction = DMatrix::from_fn(size, size, |i, j| {
+            let identity = if i == j { 3.0 } else { 0.0 };
+            (Extended::from(identity) - gram[(i, j)]) * half
+        });
+        rotation = &rotation * correction;
+    }
+    rotation
 }
 
 /// (tr W - ln det(1 + W)) / 2 for a symmetric W, given ln det(1 + W): the divergence between centred Gaussian laws of

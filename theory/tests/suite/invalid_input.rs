@@ -214,7 +214,9 @@ proptest! {
         let Ok(sgd) = Hyperparameters::new(eta, beta, decay, 2) else { return Ok(()) };
         if let Ok(law) = MinibatchLaw::new(&data, &sgd, Sampling::WithReplacement) {
             let _ = (law.noise_gain(), law.spectral_radius(), law.is_stable(), law.learning_rate_limit());
-            if let Ok(moment) = law.stationary_second_moment(0) {
+            // below, positions have lost digits to the end of the range of doubles
+            let in_range = eta > crate::comparison::SMALLEST;
+            if let (Ok(moment), true) = (law.stationary_second_moment(0), in_range) {
                 // back in the axes of the data a zero variance is zero to rounding
                 for block in moment.diagonal().as_slice().chunks(2) {
                     let rounding = 64.0 * f64::EPSILON * block.iter().fold(0.0, |a: f64, b| a.max(b.abs()));

@@ -123,7 +123,7 @@ proptest! {
         let size = process.dimension();
         let late = at(1e5);
         let end = process.covariance(&(DMatrix::identity(size, size) * spread), late).unwrap();
-        prop_assert!((&end - law.covariance()).amax() <= 64.0 * f64::EPSILON * law.covariance().amax() + 1e-290);
+        prop_assert!((&end - law.covariance()).amax() <= 64.0 * f64::EPSILON * law.covariance().amax() + 1e-40);
         let mean = process.mean(&DVector::from_element(size, -3.0), late).unwrap();
         prop_assert!((mean - process.equilibrium()).amax() <= 1e-15);
     }
@@ -185,7 +185,11 @@ proptest! {
         let parity = [1, 1, 1, -1, -1, -1];
         if let (Ok(found), Ok(expected)) = (law.entropy_production_with_parity(&parity), closed.entropy_production_with_parity()) {
             let scale = process.drift().amax();
-            prop_assert!((found - expected).abs() <= 1e-7 * expected.abs() + 1e-12 * scale, "{found:e} {expected:e}");
+            // it divides by Sigma: a nearly singular one is known to its condition times a rounding
+            let strengths = closed.diffusion().view((3, 3), (3, 3)).into_owned().symmetric_eigenvalues();
+            let condition = strengths.max() / strengths.min().abs().max(f64::EPSILON * strengths.max());
+            let tolerance = (1e-9 + 256.0 * f64::EPSILON * condition) * (expected.abs() + scale);
+            prop_assert!((found - expected).abs() <= tolerance, "{found:e} {expected:e}");
         }
     }
 
