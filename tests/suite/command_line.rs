@@ -320,3 +320,21 @@ fn the_network_harness_says_how_to_get_it_when_it_is_missing() {
         answer.refuses(&["langevin-nn"]);
     }
 }
+
+#[test]
+fn theories_are_compared_on_a_users_problem() {
+    let folder = folder_with(&[("problem.toml", PROBLEM)]);
+    let answer = langevin(folder.path(), &["compare", "problem.toml", "--json", "--out", "comparison"]);
+    assert_eq!(answer.code, 0, "{}", answer.stderr);
+    let json = answer.json();
+    let names: Vec<&str> =
+        json["rivals"].as_array().expect("a list").iter().filter_map(|theory| theory["id"].as_str()).collect();
+    for id in ["mandt", "liu", "ziyin", "kunin-assumption-3", "yaida", "kuhn"] {
+        assert!(names.contains(&id), "{id} in {names:?}");
+    }
+    for file in ["compare.json", "compare.md", "compare.html"] {
+        assert!(folder.path().join("comparison").join(file).exists(), "{file}");
+    }
+    langevin(folder.path(), &["compare", "no-such-problem.toml"]).refuses(&["no-such-problem.toml"]);
+    langevin(folder.path(), &["compare", "problem.toml", "--grid", "no-such-grid.toml"]).refuses(&["no-such-grid"]);
+}
