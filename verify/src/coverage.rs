@@ -245,3 +245,27 @@ pub const COVERAGE: [Row; 70] = [
     row("Table 3", "hyperparameters of Figures 4 to 6", "", "", ""),
     row("Table 4", "hyperparameters of Figure 7", "", "", ""),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_statement_of_the_paper_is_implemented_and_checked() {
+        let row = |item: &str| COVERAGE.iter().find(|row| row.item == item);
+        let equations = (1..=51).map(|number| format!("({number})"));
+        let others =
+            ["Theorem 1", "Theorem 2", "Theorem 3", "Assumption 1", "Assumption 2", "Assumption 3", "Assumption 4"];
+        let gaps: Vec<String> = equations
+            .chain(others.map(String::from))
+            .filter(|item| row(item).is_none_or(|row| row.implemented.is_empty() || row.checked_by.is_empty()))
+            .collect();
+        assert!(gaps.is_empty(), "{gaps:?}");
+        // figures and tables of experiments on networks are listed, implemented or not
+        for item in (1..=8).map(|n| format!("Figure {n}")).chain((1..=4).map(|n| format!("Table {n}"))) {
+            assert!(row(&item).is_some(), "{item}");
+        }
+        let items: std::collections::BTreeSet<&str> = COVERAGE.iter().map(|row| row.item).collect();
+        assert_eq!(items.len(), COVERAGE.len(), "an item is listed twice");
+    }
+}
