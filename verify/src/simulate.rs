@@ -26,6 +26,9 @@ use crate::scenario::Prepared;
 /// Most numbers a recorded trajectory may have.
 const MOST_NUMBERS: u64 = 200_000_000;
 
+/// Most numbers kept of all chains together (8 GB).
+const MOST_KEPT: u64 = 1_000_000_000;
+
 /// Lags per chain at which products are kept.
 const LONGEST_LAG: u64 = 1 << 20;
 
@@ -248,8 +251,19 @@ pub fn simulate(problem: &Problem, progress: &Progress) -> Result<Simulated> {
         });
     }
     let ensemble = Ensemble::new(noise, &problem.sgd, start, run.seed)?;
-    let chain_steps = run.chains * run.steps;
-    progress.expect(run.chains * (run.steps + 1));
+    // what is kept of a chain until all have run: moments, and per lag a displacement and products
+    let per_chain = (3 * dimension as u64).saturating_add(2 * width * lags_from_zero.len() as u64);
+    let most = MOST_KEPT / per_chain;
+    if run.chains > most {
+        return Err(VerifyError::Input {
+            detail: format!("run.chains is {}; it must be at most {most} for this problem", run.chains),
+        });
+    }
+    let chain_steps =
+        run.chains.checked_mul(run.steps).filter(|&count| count < u64::MAX / 2).ok_or_else(|| VerifyError::Input {
+            detail: format!("run.steps is {} with {} chains; it must be below 2^63 in all", run.steps, run.chains),
+        })?;
+    progress.expect(chain_steps + run.chains);
     progress.name("simulate");
     let began = Instant::now();
     let records = ensemble.run(

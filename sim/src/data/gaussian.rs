@@ -9,6 +9,9 @@ use rand_distr::{Distribution, StandardNormal};
 use super::{Dataset, GaussianSpec};
 use crate::error::{Result, SimError};
 
+/// Most numbers of a data set (8 GB).
+const MOST_NUMBERS: usize = 1_000_000_000;
+
 pub(super) fn draw(spec: &GaussianSpec) -> Result<Dataset> {
     let invalid = |name, value: String, admissible: &str| {
         Err(SimError::InvalidValue { name, value, admissible: admissible.into() })
@@ -29,6 +32,10 @@ pub(super) fn draw(spec: &GaussianSpec) -> Result<Dataset> {
     let mut normal = || -> f64 { StandardNormal.sample(&mut stream) };
     let dimension = spec.eigenvalues.len();
     let weights: Vec<f64> = (0..dimension).map(|_| normal()).collect();
+    if spec.rows.saturating_mul(dimension) > MOST_NUMBERS {
+        let most = MOST_NUMBERS / dimension;
+        return invalid("rows", spec.rows.to_string(), &format!("at most {most} with {dimension} eigenvalues"));
+    }
     let mut features = DMatrix::zeros(spec.rows, dimension);
     let mut targets = DMatrix::zeros(spec.rows, 1);
     for row in 0..spec.rows {

@@ -11,6 +11,9 @@ use crate::gradient_noise::gradient_covariance;
 use crate::quadratic::Quadratic;
 use crate::time::Steps;
 
+/// Most steps of a transient.
+const MOST_STEPS: u64 = 10_000_000;
+
 /// Moments after a number of steps; [`Transient::advance`] moves to the next.
 ///
 /// ```
@@ -130,8 +133,16 @@ impl Transient {
     /// Advances to a step count that is not below the current one.
     ///
     /// # Errors
-    /// [`TheoryError::Overflow`] when the moments leave the range of double precision.
+    /// [`TheoryError::Overflow`] when the moments leave the range of double precision, [`TheoryError::InvalidValue`] beyond
+    /// 10^7 steps.
     pub fn advance_to(&mut self, steps: Steps) -> Result<()> {
+        if steps.0 > MOST_STEPS {
+            return Err(TheoryError::InvalidValue {
+                name: "steps",
+                value: steps.0 as f64,
+                admissible: "at most 10000000 (transient minibatch moments are iterated step by step)",
+            });
+        }
         while self.steps < steps {
             self.advance();
             if !self.velocity.trace().is_finite() || !self.position.trace().is_finite() {

@@ -214,7 +214,7 @@ impl ReshuffledLaw {
         velocity: &DVector<f64>,
         epochs: &[u64],
     ) -> Result<Vec<Vec<EpochMoments>>> {
-        const MOST_EPOCHS: u64 = 1_000_000;
+        const MOST_EPOCHS: u64 = 100_000;
         let dimension = self.quadratic.dimension();
         for (name, vector) in [("initial_position", position), ("initial_velocity", velocity)] {
             if vector.len() != dimension {
@@ -229,7 +229,7 @@ impl ReshuffledLaw {
             return Err(TheoryError::InvalidValue {
                 name: "steps (epochs)",
                 value: epoch as f64,
-                admissible: "at most 1000000",
+                admissible: "at most 100000",
             });
         }
         let steps = self.steps(output, &DMatrix::identity(dimension, dimension))?;
