@@ -77,7 +77,6 @@ fn help_and_usage() {
         let folder = folder_with(&[]);
         langevin(folder.path(), arguments).refuses(&[]);
     }
-    langevin(here, &["report", "--data", "digist", "--out", "/dev/null/x"]);
 }
 
 #[test]
@@ -319,7 +318,7 @@ fn claims_are_checked_on_a_users_problem_and_replayed() {
 }
 
 #[test]
-fn a_claim_that_fails_on_a_problem_is_an_exit_code() {
+fn reshuffled_and_unstable_problems_have_their_exit_codes() {
     // equipartition fails under reshuffling: the wrong theory "equipartition-under-reshuffling" is refuted as it must be
     let folder = folder_with(&[("problem.toml", PROBLEM)]);
     let reshuffled = changed("batch_size = 3", "batch_size = 2\nsampling = \"reshuffle\"");

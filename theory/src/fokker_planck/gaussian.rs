@@ -13,7 +13,9 @@ use nalgebra::{DMatrix, DVector};
 
 use super::{require_diffusion, require_kappa, require_vector};
 use crate::error::{Result, TheoryError};
-use crate::linear_algebra::{covariance_inverse, require_finite, require_shape};
+use crate::extended_precision::lower;
+use crate::linear_algebra::{require_finite, require_shape};
+use crate::variational::Gaussian;
 
 /// A Gaussian density N(m, C) with non-singular covariance, n-dimensional.
 ///
@@ -41,19 +43,9 @@ impl GaussianDensity {
     /// [`TheoryError::Shape`], [`TheoryError::NotFinite`], [`TheoryError::NotPositiveSemiDefinite`] for a covariance that is
     /// not symmetric; [`TheoryError::Singular`] for one without inverse.
     pub fn new(mean: DVector<f64>, covariance: DMatrix<f64>) -> Result<Self> {
-        const SINGULAR: TheoryError =
-            TheoryError::Singular { what: "the covariance: a direction without variance has no density" };
-        let size = mean.len();
-        require_shape("covariance", &covariance, size, size)?;
-        require_vector("mean", &mean, size)?;
-        let precision = covariance_inverse("the covariance: a direction without variance has no density", &covariance)?;
-        require_finite("the inverse of the covariance", &precision)?;
-        // determinant by Cholesky, at unit diagonal
-        let scale = covariance.diagonal().map(f64::sqrt);
-        let correlation = DMatrix::from_fn(size, size, |i, j| covariance[(i, j)] / scale[i] / scale[j]);
-        let root = correlation.cholesky().ok_or(SINGULAR)?;
-        let log_root: f64 = (0..size).map(|i| root.l_dirty()[(i, i)].ln() + scale[i].ln()).sum();
-        let log_normaliser = log_root + 0.5 * size as f64 * std::f64::consts::TAU.ln();
+        let factor = Gaussian::new(mean.clone(), &covariance)?.factor()?;
+        let log_normaliser = 0.5 * (factor.log_determinant() + mean.len() as f64 * std::f64::consts::TAU.ln());
+        let precision = lower(&factor.inverse());
         Ok(Self { mean, covariance, precision, log_normaliser })
     }
 

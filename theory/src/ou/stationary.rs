@@ -192,25 +192,27 @@ impl<T: Number> Workings<T> {
 
 impl StationaryLaw {
     pub(super) fn new(process: &OrnsteinUhlenbeck) -> Result<Self> {
-        let digits = if process.is_small() {
-            Digits::Extended(Workings::new(process)?)
+        if process.is_small() {
+            Ok(Self::with_digits(process, Workings::new(process)?, Digits::Extended))
         } else {
-            Digits::Double(Workings::new(process)?)
-        };
-        let mut law = Self {
+            Ok(Self::with_digits(process, Workings::new(process)?, Digits::Double))
+        }
+    }
+
+    fn with_digits<T: Number>(
+        process: &OrnsteinUhlenbeck,
+        workings: Workings<T>,
+        digits: fn(Workings<T>) -> Digits,
+    ) -> Self {
+        Self {
             mean: process.equilibrium().clone(),
             kappa: process.kappa(),
-            digits,
-            lyapunov: DMatrix::zeros(0, 0),
-            circulation: DMatrix::zeros(0, 0),
-            detailed_balance: false,
-            precision: Ok(DMatrix::zeros(0, 0)),
-        };
-        law.lyapunov = workings!(law, workings => lower(&workings.lyapunov));
-        law.circulation = workings!(law, workings => lower(&workings.circulation));
-        law.detailed_balance = workings!(law, workings => workings.detailed_balance());
-        law.precision = workings!(law, workings => workings.inverse().map(|(precision, _)| lower(precision)));
-        Ok(law)
+            lyapunov: lower(&workings.lyapunov),
+            circulation: lower(&workings.circulation),
+            detailed_balance: workings.detailed_balance(),
+            precision: workings.inverse().map(|(precision, _)| lower(precision)),
+            digits: digits(workings),
+        }
     }
 
     pub(super) fn digits(&self) -> &Digits {

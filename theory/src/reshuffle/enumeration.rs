@@ -182,12 +182,7 @@ impl ReshuffledLaw {
             };
             return Ok(vec![zero; self.batches]);
         }
-        let map = steps.second_moment_map();
-        let gain = spectral_radius(&map)?;
-        if gain.is_nan() || gain >= 1.0 {
-            return Err(TheoryError::MeanSquareUnstable { gain });
-        }
-        let start = steps.fixed_point(&map)?;
+        let start = steps.stationary_boundary()?;
         let mut lifted = DMatrix::zeros(2 * dimension, 2 * rank);
         lifted.view_mut((0, 0), (dimension, rank)).copy_from(&basis);
         lifted.view_mut((dimension, rank), (dimension, rank)).copy_from(&basis);
@@ -266,12 +261,7 @@ impl ReshuffledLaw {
             return Ok(vec![0.0; epochs.len()]);
         }
         let steps = self.steps(output, &self.active_basis())?;
-        let map = steps.second_moment_map();
-        let gain = spectral_radius(&map)?;
-        if gain.is_nan() || gain >= 1.0 {
-            return Err(TheoryError::MeanSquareUnstable { gain });
-        }
-        let start = steps.fixed_point(&map)?;
+        let start = steps.stationary_boundary()?;
         let (step, _) = steps.mean_map();
         // about the stationary mean the mean map is linear
         let covariance = &start.second_moment - &start.mean * start.mean.transpose();
@@ -358,8 +348,13 @@ impl Steps {
         map
     }
 
-    /// The moments that an epoch leaves as they are, given the map of second moments.
-    fn fixed_point(&self, map: &DMatrix<f64>) -> Result<EpochMoments> {
+    /// The moments at the boundary of epochs that an epoch leaves as they are.
+    fn stationary_boundary(&self) -> Result<EpochMoments> {
+        let map = self.second_moment_map();
+        let gain = spectral_radius(&map)?;
+        if gain.is_nan() || gain >= 1.0 {
+            return Err(TheoryError::MeanSquareUnstable { gain });
+        }
         let singular = TheoryError::Singular { what: "the moments of an epoch have an eigenvalue 1" };
         let (step, kick) = self.mean_map();
         let identity = DMatrix::identity(self.size, self.size);

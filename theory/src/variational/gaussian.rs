@@ -58,7 +58,8 @@ impl Gaussian {
         &self.covariance
     }
 
-    fn factor(&self) -> Result<Cholesky<Extended>> {
+    /// The factor of C, when it has a density.
+    pub(crate) fn factor(&self) -> Result<Cholesky<Extended>> {
         let size = self.mean.nrows();
         Cholesky::new(&lift(&self.covariance), SINGULAR * size as f64)
             .ok_or(TheoryError::Singular { what: "a covariance without inverse; the law has no density" })

@@ -42,18 +42,18 @@ fn a_fitted_exponent_depends_on_its_window() {
     let fitted = exponent_by_window(stationary(&modes), 10, &windows).unwrap();
     // stationary: longer windows see more saturation; the paper's Figure 8 rises, so its networks are not stationary
     assert!(fitted.windows(2).all(|pair| pair[0] > pair[1] + 0.05), "{fitted:?}");
-    // a fixed start far from the minimum makes it rise: the mean moves on a straight line
+    // a start away from the minimum along flat directions makes it rise: the mean drifts long after the noise has saturated
     let drift = |steps: Steps| -> Result<f64> {
         let noise = displacement(&modes, DiffusionStart::Minimum, steps)?;
         let mut mean = 0.0;
-        for mode in &modes {
+        for mode in modes.iter().filter(|mode| mode.map().curvature() < 0.01) {
             let moved = mode.transient_mean(1.0, 0.0, steps)?[0] - 1.0;
-            mean += moved * moved * 1e-4;
+            mean += moved * moved;
         }
         Ok(noise + mean)
     };
     let fitted = exponent_by_window(drift, 10, &[Steps(100), Steps(10_000)]).unwrap();
-    assert!(fitted[0] > 0.0 && fitted[1] > 0.0);
+    assert!(fitted[1] > fitted[0] + 0.02, "{fitted:?}");
 }
 
 #[test]
@@ -82,10 +82,12 @@ proptest! {
         let mode = [ModeLaw::new(ModeMap::new(eta, beta, h), 1.0).unwrap()];
         let at = |start| displacement(&mode, start, Steps(k));
         if let (Ok(minimum), Ok(rest), Ok(stationary)) = (at(DiffusionStart::Minimum), at(DiffusionStart::Rest), at(DiffusionStart::Stationary)) {
-            // the pull adds to the spread; a stationary velocity adds to rest where the motion is straight
+            // the pull adds to the spread
             prop_assert!(rest >= minimum * (1.0 - 1e-12));
             if k == 1 {
-                prop_assert!(stationary >= rest * (1.0 - 1e-9));
+                // erratum E33, with the pull of the minimum: 1 - beta^2 + eta h beta
+                let ratio = 1.0 - beta * beta + eta * h * beta;
+                prop_assert!((rest / stationary / ratio - 1.0).abs() < 1e-9, "{} {}", rest / stationary, ratio);
             }
             prop_assert!(stationary <= 4.0 * mode[0].position_variance().unwrap() * (1.0 + 1e-9));
         }
