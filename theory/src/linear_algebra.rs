@@ -42,6 +42,24 @@ pub fn require_shape(name: &'static str, matrix: &DMatrix<f64>, rows: usize, col
     })
 }
 
+/// Refuses a vector of another length, NaN and infinities.
+///
+/// # Errors
+/// [`TheoryError::Shape`], [`TheoryError::NotFinite`].
+pub fn require_vector(name: &'static str, vector: &DVector<f64>, size: usize) -> Result<()> {
+    if vector.len() != size {
+        return Err(TheoryError::Shape {
+            name,
+            found: format!("{} x 1", vector.len()),
+            expected: format!("{size} x 1"),
+        });
+    }
+    match vector.iter().position(|value| !value.is_finite()) {
+        None => Ok(()),
+        Some(row) => Err(TheoryError::NotFinite { name, value: vector[row], row, column: 0 }),
+    }
+}
+
 /// Eigendecomposition of a symmetric matrix, eigenvalues in descending order, eigenvectors in the columns.
 #[derive(Clone, Debug)]
 pub struct Eigendecomposition {

@@ -203,15 +203,14 @@ fn stable_rate(prepared: &Prepared, momentum: f64, weight_decay: f64, batch: usi
 
 /// Steps of a chain: so many relaxation times of the slowest mode, and so many samples that carry its noise, that chain
 /// averages are close to normal, within limits. Small problems may take long chains.
-fn chain_steps(scenario: &StationaryMinibatch) -> u64 {
-    let sgd = &scenario.sgd;
-    let rank = scenario.prepared.quadratic.rank();
-    let slowest = scenario.prepared.quadratic.curvatures(sgd.weight_decay())[rank - 1];
+fn chain_steps(prepared: &Prepared, sgd: &Hyperparameters) -> u64 {
+    let rank = prepared.quadratic.rank();
+    let slowest = prepared.quadratic.curvatures(sgd.weight_decay())[rank - 1];
     let map = langevin_theory::discrete::ModeMap::new(sgd.learning_rate(), sgd.momentum(), slowest);
-    let needed = f64::max(-40.0 / map.spectral_radius().ln(), scenario.steps_of_noise());
+    let needed = f64::max(-40.0 / map.spectral_radius().ln(), prepared.steps_of_noise(sgd));
     // without momentum the same modes relax more slowly
     let most = if sgd.momentum() < 0.5 { 1600.0 } else { 800.0 };
-    let work = (sgd.batch_size() * scenario.prepared.dataset.problem.dimension()) as f64;
+    let work = (sgd.batch_size() * prepared.dataset.problem.dimension()) as f64;
     let affordable = (SMALL_WORK / work).min(20_000.0);
     needed.clamp(200.0, f64::max(most, affordable)).ceil() as u64
 }
@@ -230,11 +229,11 @@ fn stationary(
     } else {
         Vec::new()
     };
-    let mut scenario = StationaryMinibatch {
+    StationaryMinibatch {
         id: format!("{short}-beta{momentum}-lambda{decay}"),
         description: format!("{}, minibatches {} replacement, stationary start", prepared.dataset.name, short),
         caption: format!("{short} replacement, β = {momentum}, λ = {decay}"),
-        steps: 0,
+        steps: chain_steps(prepared, &sgd),
         prepared: prepared.clone(),
         sgd,
         sampling,
@@ -243,9 +242,7 @@ fn stationary(
         draw_displacement: first,
         draw_variances: true,
         draw_equipartition: first,
-    };
-    scenario.steps = chain_steps(&scenario);
-    scenario
+    }
 }
 
 /// Figure 2 at two momenta: the top mode is over- and underdamped.

@@ -11,10 +11,10 @@
 
 use nalgebra::{DMatrix, DVector};
 
-use super::{require_diffusion, require_kappa, require_vector};
+use super::{require_diffusion, require_kappa};
 use crate::error::{Result, TheoryError};
 use crate::extended_precision::lower;
-use crate::linear_algebra::{require_finite, require_shape};
+use crate::linear_algebra::{require_finite, require_shape, require_vector};
 use crate::variational::Gaussian;
 
 /// A Gaussian density N(m, C) with non-singular covariance, n-dimensional.

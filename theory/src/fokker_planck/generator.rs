@@ -26,8 +26,9 @@ use nalgebra::{DMatrix, DVector};
 use super::elimination::Elimination;
 use super::grid::Grid;
 use super::grid_density::GridDensity;
-use super::{require_diffusion, require_kappa, require_vector};
+use super::{require_diffusion, require_kappa};
 use crate::error::{Result, TheoryError};
+use crate::linear_algebra::require_vector;
 
 /// Where a cell's mass can go: (columns, rows).
 const NEIGHBOURS: [(isize, isize); 8] = [(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, -1), (1, -1), (-1, 1)];

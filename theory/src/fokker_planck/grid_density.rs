@@ -7,8 +7,9 @@
 use nalgebra::{DMatrix, DVector};
 
 use super::grid::Grid;
-use super::{require_kappa, require_vector};
+use super::require_kappa;
 use crate::error::{Result, TheoryError};
+use crate::linear_algebra::require_vector;
 
 /// Non-negative values on the cells of a grid, with integral 1.
 ///

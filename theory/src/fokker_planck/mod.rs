@@ -33,7 +33,7 @@ pub use modified_potential::{ModifiedPotential, Stationarity};
 pub use scalar_stationary::ScalarStationaryLaw;
 pub use time_stepping::TimeStepping;
 
-use nalgebra::{DMatrix, DVector};
+use nalgebra::DMatrix;
 
 use crate::error::{Result, TheoryError};
 
@@ -48,21 +48,6 @@ fn require_positive(name: &'static str, value: f64) -> Result<()> {
         return Ok(());
     }
     Err(TheoryError::InvalidValue { name, value, admissible: "finite and greater than 0" })
-}
-
-/// Refuses a vector of another length, NaN and infinities.
-fn require_vector(name: &'static str, vector: &DVector<f64>, size: usize) -> Result<()> {
-    if vector.len() != size {
-        return Err(TheoryError::Shape {
-            name,
-            found: format!("{} x 1", vector.len()),
-            expected: format!("{size} x 1"),
-        });
-    }
-    match vector.iter().position(|value| !value.is_finite()) {
-        None => Ok(()),
-        Some(row) => Err(TheoryError::NotFinite { name, value: vector[row], row, column: 0 }),
-    }
 }
 
 /// Refuses a matrix that is not square of the given size and symmetric positive semi-definite.

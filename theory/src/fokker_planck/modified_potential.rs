@@ -11,8 +11,9 @@
 
 use nalgebra::{DMatrix, DVector};
 
-use super::{require_diffusion, require_kappa, require_positive, require_vector};
+use super::{require_diffusion, require_kappa, require_positive};
 use crate::error::{Result, TheoryError};
+use crate::linear_algebra::require_vector;
 
 /// A claimed potential Psi with its gradient, for a process with drift b and diffusion D(x).
 ///

@@ -6,11 +6,11 @@
 //!                      j = ( v ; -2/(eta (1+beta)) (H + lambda)(theta - mu) )
 //! ```
 
-use nalgebra::{DMatrix, DVector};
+use nalgebra::DVector;
 
 use super::law::LangevinLaw;
 use crate::error::Result;
-use crate::linear_algebra::require_shape;
+use crate::linear_algebra::require_vector;
 
 /// Psi at a point of phase space, in its parts. The parts of (49) and half of (50), erratum E10, under Assumption 3; the
 /// mixed part is zero unless Sigma and H do not commute.
@@ -48,8 +48,7 @@ impl LangevinLaw {
     fn deviation(&self, position: &DVector<f64>, velocity: &DVector<f64>) -> Result<[DVector<f64>; 2]> {
         let minimum = self.minimum_ridge();
         for (name, vector) in [("position", position), ("velocity", velocity)] {
-            let matrix = DMatrix::from_column_slice(vector.nrows(), 1, vector.as_slice());
-            require_shape(name, &matrix, minimum.nrows(), 1)?;
+            require_vector(name, vector, minimum.nrows())?;
         }
         Ok([position - minimum, velocity.clone()])
     }

@@ -21,7 +21,7 @@ use nalgebra::{DMatrix, DVector};
 
 use crate::error::{Result, TheoryError};
 use crate::extended_precision::{Extended, Number, lift, lower};
-use crate::linear_algebra::{require_finite, require_positive_semi_definite, require_shape};
+use crate::linear_algebra::{require_finite, require_positive_semi_definite, require_shape, require_vector};
 use crate::time::Time;
 use propagation::Propagation;
 pub use relaxation::Relaxation;
@@ -219,12 +219,6 @@ impl OrnsteinUhlenbeck {
     pub fn stationary(&self) -> Result<StationaryLaw> {
         StationaryLaw::new(self)
     }
-}
-
-fn require_vector(name: &'static str, vector: &DVector<f64>, size: usize) -> Result<()> {
-    let matrix = DMatrix::from_column_slice(vector.nrows(), 1, vector.as_slice());
-    require_shape(name, &matrix, size, 1)?;
-    require_finite(name, &matrix)
 }
 
 fn require_no_overflow<'a>(mut entries: impl Iterator<Item = &'a f64>, what: &'static str) -> Result<()> {

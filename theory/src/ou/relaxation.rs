@@ -9,6 +9,7 @@ use super::{OrnsteinUhlenbeck, Propagation};
 use crate::cholesky::Cholesky;
 use crate::error::{Result, TheoryError};
 use crate::extended_precision::{Number, lift};
+use crate::linear_algebra::require_vector;
 use crate::time::Time;
 use crate::variational::divergence;
 
@@ -50,7 +51,7 @@ impl StationaryLaw {
         initial_covariance: &DMatrix<f64>,
         time: Time,
     ) -> Result<Relaxation> {
-        super::require_vector("initial_mean", initial_mean, process.dimension())?;
+        require_vector("initial_mean", initial_mean, process.dimension())?;
         process.require_covariance(initial_covariance)?;
         match self.digits() {
             Digits::Double(workings) => relax(process, workings, initial_mean, initial_covariance, time),

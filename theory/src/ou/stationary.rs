@@ -8,7 +8,7 @@ use super::propagation::Propagation;
 use crate::cholesky::Cholesky;
 use crate::error::{Result, TheoryError};
 use crate::extended_precision::{Extended, Number, lift, lower};
-use crate::linear_algebra::{require_shape, symmetric_eigen};
+use crate::linear_algebra::{require_vector, symmetric_eigen};
 
 /// Part of a sum's terms below which the sum counts as zero: the coefficients come as rounded doubles.
 const ROUNDING: f64 = 1e-12;
@@ -254,7 +254,7 @@ impl StationaryLaw {
     }
 
     fn deviation(&self, point: &DVector<f64>) -> Result<DVector<f64>> {
-        require_shape("points", &DMatrix::from_column_slice(point.nrows(), 1, point.as_slice()), self.mean.nrows(), 1)?;
+        require_vector("point", point, self.mean.nrows())?;
         Ok(point - &self.mean)
     }
 

@@ -8,7 +8,7 @@ use crate::cholesky::Cholesky;
 use crate::error::{Result, TheoryError};
 use crate::extended_precision::{Extended, Number, lift, lower};
 use crate::linear_algebra::{
-    covariance_root, polar_factor, require_finite, require_positive_semi_definite, require_shape, symmetric_eigen,
+    covariance_root, polar_factor, require_positive_semi_definite, require_shape, require_vector, symmetric_eigen,
 };
 
 /// Smallest pivot, scaled to unit variances, of a covariance with a density.
@@ -41,7 +41,7 @@ impl Gaussian {
         if size == 0 {
             return Err(TheoryError::Shape { name: "mean", found: "0 entries".into(), expected: "at least 1".into() });
         }
-        require_finite("mean", &DMatrix::from_column_slice(size, 1, mean.as_slice()))?;
+        require_vector("mean", &mean, size)?;
         require_shape("covariance", covariance, size, size)?;
         require_positive_semi_definite("covariance", covariance)?;
         let covariance = (covariance + covariance.transpose()) * 0.5;

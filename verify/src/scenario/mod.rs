@@ -15,7 +15,7 @@ use langevin_sim::Dataset;
 use langevin_sim::Observer;
 use langevin_sim::sgd::Ensemble;
 use langevin_theory::discrete::ModeMap;
-use langevin_theory::{LeastSquares, Quadratic};
+use langevin_theory::{Hyperparameters, LeastSquares, Quadratic};
 
 pub use edge::StabilityEdge;
 pub use gaussian::GaussianExact;
@@ -263,6 +263,30 @@ impl Prepared {
         let quadratic = dataset.problem.quadratic()?;
         let rotated = dataset.problem.rotated(quadratic.eigenvectors())?;
         Ok(Arc::new(Self { dataset, quadratic, rotated }))
+    }
+
+    /// S n / N for every direction with curvature, where n = (sum g^2)^2 / sum g^4 is the number of samples that carry the
+    /// noise of an output, g being the centred per-sample gradients along the direction at the minimum.
+    pub fn noise_events(&self, sgd: &Hyperparameters, output: usize) -> Vec<f64> {
+        let data = &self.dataset.problem;
+        let minimum = self.quadratic.minimum_ridge(sgd.weight_decay());
+        let residual = data.features() * minimum.column(output) - data.targets().column(output);
+        let per_sample = sgd.batch_size() as f64 / data.samples() as f64;
+        (0..self.quadratic.rank())
+            .map(|i| {
+                let mut gradients = self.rotated.features().column(i).component_mul(&residual);
+                gradients.add_scalar_mut(-gradients.mean());
+                let squares = gradients.component_mul(&gradients);
+                let fourth = squares.norm_squared();
+                if fourth > 0.0 { per_sample * squares.sum().powi(2) / fourth } else { 0.0 }
+            })
+            .collect()
+    }
+
+    /// Steps until every direction of every output has seen enough samples that carry its noise.
+    pub fn steps_of_noise(&self, sgd: &Hyperparameters) -> f64 {
+        let events = (0..self.dataset.problem.outputs()).flat_map(|output| self.noise_events(sgd, output));
+        NOISE_EVENTS / events.fold(f64::INFINITY, f64::min)
     }
 
     /// The ridge minimum in the eigenbasis, d x outputs.

@@ -15,9 +15,9 @@ use langevin_theory::langevin::{DisplacementReading, LangevinMode, displacement_
 use langevin_theory::linear_algebra::covariance_root;
 use langevin_theory::minibatch::MinibatchLaw;
 use langevin_theory::{Hyperparameters, LeastSquares, Sampling, Steps};
-use nalgebra::{DMatrix, DVector};
+use nalgebra::DMatrix;
 
-use super::{CheckSpec, Context, Made, NOISE_EVENTS, Outcome, Prepared, Scenario, resolved_modes};
+use super::{CheckSpec, Context, Made, Outcome, Prepared, Scenario, resolved_modes};
 use crate::error::Result;
 use crate::report::{
     CheckResult, DisplacementFigure, EquipartitionFigure, Figures, Layer, ModeVarianceFigure, ScenarioSummary,
@@ -161,7 +161,7 @@ impl StationaryMinibatch {
                 root: covariance_root("the stationary covariance", &full)?,
                 noise: (0..size).map(|i| covariance[(i, i)]).collect(),
                 residual: residuals.column(output).norm_squared() / data.samples() as f64,
-                events: self.noise_events(&residuals.column(output).into_owned()),
+                events: self.prepared.noise_events(&self.sgd, output),
             });
         }
         Ok(Law {
@@ -170,31 +170,6 @@ impl StationaryMinibatch {
             limit: law.learning_rate_limit()?,
             spectral_radius: law.spectral_radius()?,
         })
-    }
-
-    /// Steps until every direction of every output has seen enough samples that carry its noise.
-    pub fn steps_of_noise(&self) -> f64 {
-        let data = &self.prepared.dataset.problem;
-        let minimum = self.prepared.quadratic.minimum_ridge(self.sgd.weight_decay());
-        let residuals = data.features() * &minimum - data.targets();
-        let events = residuals.column_iter().flat_map(|residual| self.noise_events(&residual.into_owned()));
-        NOISE_EVENTS / events.fold(f64::INFINITY, f64::min)
-    }
-
-    /// S n / N for every direction with curvature, where n = (sum g^2)^2 / sum g^4 is the number of samples that carry the
-    /// noise, g being the centred per-sample gradients along the direction at the minimum.
-    fn noise_events(&self, residual: &DVector<f64>) -> Vec<f64> {
-        let data = &self.prepared.rotated;
-        let per_sample = self.sgd.batch_size() as f64 / data.samples() as f64;
-        (0..self.prepared.quadratic.rank())
-            .map(|i| {
-                let mut gradients = data.features().column(i).component_mul(residual);
-                gradients.add_scalar_mut(-gradients.mean());
-                let squares = gradients.component_mul(&gradients);
-                let fourth = squares.norm_squared();
-                if fourth > 0.0 { per_sample * squares.sum().powi(2) / fourth } else { 0.0 }
-            })
-            .collect()
     }
 
     /// One SDE mode per direction with the given noise strengths (not divided by S; scaled by the sampling scheme).
