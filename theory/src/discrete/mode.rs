@@ -1,9 +1,11 @@
 //! The exact law of one eigendirection with noise of constant variance s2 per step (errata section 5, items 3-6;
 //! the discrete counterparts of (9), (16), (17), G.3 and F.2).
 //!
-//! ```text
-//! V = 2 s2 / ((1-b)(2(1+b) - u)),   P = eta (1+b) V / (2h),   Cov(x_k, v_k) = eta V / 2
-//! ```
+#![doc = langevin_equation::equation!(
+    r"V = \frac{2 s^2}{(1-\beta)\,(2(1+\beta) - \eta h)}, \qquad P = \frac{\eta (1+\beta)}{2h}\, V, \qquad \operatorname{Cov}(x_k, v_k) = \frac{\eta}{2} V"
+)]
+
+use langevin_equation::equation;
 
 use super::map::ModeMap;
 use crate::error::{Result, TheoryError};
@@ -60,7 +62,9 @@ impl ModeLaw {
         }
     }
 
-    /// V, the stationary variance of the velocity. It exists for zero curvature too.
+    /// The stationary variance of the velocity,
+    #[doc = equation!(r"V = \frac{2 s^2}{(1-\beta)\,(2(1+\beta) - \eta h)}")]
+    /// in units of velocity squared (`x_{k+1} - x_k = eta v_{k+1}`). It exists for zero curvature too.
     ///
     /// # Errors
     /// [`TheoryError::Unstable`].
