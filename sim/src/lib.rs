@@ -2,12 +2,18 @@
 //! Gaussian noise, ensembles of independent chains, observers and mergeable accumulators.
 //!
 //! Nothing here knows a formula for what SGD does: from `langevin-theory` it takes only the vocabulary of a problem.
-//! Random streams are keyed by (seed, chain), so results do not depend on the number of threads.
+//! Random streams are keyed by (seed, chain), so results do not depend on the number of threads. Kernels run on the widest
+//! instructions the processor has ([`langevin_lanes`]).
+
+// only code inlined into a function that is compiled for an instruction set uses it
+#![allow(clippy::inline_always)]
 
 pub mod accumulator;
+pub mod block_observers;
 pub mod data;
 pub mod error;
 pub mod observer;
+pub mod random;
 pub mod sgd;
 
 pub use accumulator::Moments;

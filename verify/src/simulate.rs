@@ -160,8 +160,7 @@ fn noise_and_roots(problem: &Problem, prepared: &Prepared) -> Result<(NoiseSourc
                 }
             }
             let linear = prepared.quadratic.eigenvectors().tr_mul(prepared.quadratic.linear_term());
-            let curvature = prepared.quadratic.eigenvalues().iter().copied().collect();
-            let noise = GaussianNoise::new(curvature, &linear, &noise_roots)?;
+            let noise = GaussianNoise::new(prepared.quadratic.eigenvalues().as_slice(), &linear, &noise_roots)?;
             Ok((NoiseSource::Gaussian(noise), stationary.then_some(roots)))
         }
     }

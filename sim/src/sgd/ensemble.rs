@@ -1,23 +1,19 @@
 //! Independent chains of the recursion (2), over all cores. Chain c of seed s draws from the random stream (s, c) alone, so
 //! its numbers depend on nothing else.
 
-use aligned_vec::AVec;
+use langevin_lanes::Processor;
 use langevin_theory::Hyperparameters;
 use nalgebra::DMatrix;
-use pulp::Arch;
-use rand::SeedableRng;
-use rand::rngs::ChaCha8Rng;
-use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
 
 use super::NoiseSource;
-use super::batches::Batches;
-use super::kernel::{HeavyBall, padded, run, zeros};
+use super::chain::{Chain, Rows};
 use crate::error::{Result, SimError};
 use crate::observer::{Observer, StateBlock};
+use crate::random::Stream;
 
-/// Steps per block handed to observers.
-const BLOCK: usize = 32;
+/// Steps per block handed to observers. The initial state is a block of its own.
+pub const BLOCK: u64 = 32;
 
 /// Where chains start.
 #[derive(Clone, Debug)]
@@ -35,7 +31,7 @@ pub enum Start {
 }
 
 impl Start {
-    fn mean(&self) -> &DMatrix<f64> {
+    pub(super) fn mean(&self) -> &DMatrix<f64> {
         match self {
             Self::Fixed(mean) | Self::Gaussian { mean, .. } => mean,
         }
@@ -62,6 +58,7 @@ pub struct Ensemble {
     sgd: Hyperparameters,
     start: Start,
     seed: u64,
+    processor: Processor,
 }
 
 impl Ensemble {
@@ -88,7 +85,14 @@ impl Ensemble {
                 format!("one root with {} rows per output", 2 * shape.0),
             );
         }
-        Ok(Self { noise, sgd: *sgd, start, seed })
+        Ok(Self { noise, sgd: *sgd, start, seed, processor: Processor::best() })
+    }
+
+    /// The same chains on other instructions.
+    #[must_use]
+    pub fn on(mut self, processor: Processor) -> Self {
+        self.processor = processor;
+        self
     }
 
     /// Runs the chains with these numbers for `steps` steps, each watched by an observer of its own, in parallel on the
@@ -101,140 +105,53 @@ impl Ensemble {
         observer: impl Fn() -> O + Sync,
         progress: &(dyn Fn(u64) + Sync),
     ) -> Vec<O::Output> {
-        let arch = Arch::new();
         let chains: Vec<u64> = chains.collect();
         chains
             .par_iter()
-            .map(|&chain| {
+            .map(|&number| {
                 let mut observer = observer();
-                self.run_chain(arch, chain, steps, &mut observer, progress);
+                self.advance(&mut self.chain(number), steps, &mut observer, progress);
                 observer.finish()
             })
             .collect()
     }
 
-    fn run_chain(
+    /// A chain at its start.
+    pub fn chain(&self, number: u64) -> Chain {
+        Chain::new(self.processor, &self.noise, &self.start, Stream::new(self.seed, number))
+    }
+
+    /// Runs a chain on until it has done `steps` steps, and shows the observer every state, the initial one included. A
+    /// chain may be run in several calls, and kept in between ([`Chain::to_bytes`]): where each call but the last ends at a
+    /// multiple of [`BLOCK`] steps, the observer sees the same blocks as in one call.
+    pub fn advance(
         &self,
-        arch: Arch,
-        chain: u64,
+        chain: &mut Chain,
         steps: u64,
         observer: &mut impl Observer,
         progress: &(dyn Fn(u64) + Sync),
     ) {
-        let mut stream = ChaCha8Rng::seed_from_u64(self.seed);
-        stream.set_stream(chain);
-        let mut state = Chain::new(self, &mut stream);
-        let mut step = 0;
-        let (mut positions, mut velocities) = (Vec::new(), Vec::new());
-        loop {
-            positions.clear();
-            velocities.clear();
-            let rows = (steps + 1 - step).min(BLOCK as u64);
-            for row in 0..rows {
-                if step + row > 0 {
-                    state.step(self, arch, &mut stream);
-                }
-                state.record(&mut positions, &mut velocities);
-            }
+        let (dimension, outputs) = (self.noise.dimension(), self.noise.outputs());
+        let mut rows = Rows::default();
+        let mut observe = |rows: &Rows, first_step| {
             observer.observe(&StateBlock {
-                first_step: step,
-                positions: &positions,
-                velocities: &velocities,
-                width: state.dimension * state.outputs,
+                first_step,
+                positions: rows.positions(),
+                velocities: rows.velocities(),
+                width: dimension * outputs,
             });
-            step += rows;
-            progress(rows);
-            if step > steps {
-                break;
-            }
-        }
-    }
-}
-
-/// State and scratch of one chain; rows are padded.
-struct Chain {
-    dimension: usize,
-    outputs: usize,
-    width: usize,
-    position: AVec<f64>,
-    velocity: AVec<f64>,
-    gradient: AVec<f64>,
-    normals: AVec<f64>,
-    batches: Option<Batches>,
-    scale: f64,
-}
-
-impl Chain {
-    fn new(ensemble: &Ensemble, stream: &mut ChaCha8Rng) -> Self {
-        let (dimension, outputs) = (ensemble.noise.dimension(), ensemble.noise.outputs());
-        let width = padded(dimension);
-        let (batches, scale) = match &ensemble.noise {
-            NoiseSource::Minibatch(noise) => (Some(noise.batches()), 1.0 / ensemble.sgd.batch_size() as f64),
-            NoiseSource::Gaussian(_) => (None, 1.0),
         };
-        let mut chain = Self {
-            dimension,
-            outputs,
-            width,
-            position: zeros(width * outputs),
-            velocity: zeros(width * outputs),
-            gradient: zeros(width * outputs),
-            normals: zeros(width),
-            batches,
-            scale,
-        };
-        chain.place(&ensemble.start, stream);
-        chain
-    }
-
-    fn place(&mut self, start: &Start, stream: &mut ChaCha8Rng) {
-        for output in 0..self.outputs {
-            let first = output * self.width;
-            for i in 0..self.dimension {
-                self.position[first + i] = start.mean()[(i, output)];
-            }
-            if let Start::Gaussian { roots, .. } = start {
-                let root = &roots[output];
-                for column in root.column_iter() {
-                    let normal: f64 = StandardNormal.sample(stream);
-                    for i in 0..self.dimension {
-                        self.position[first + i] += column[i] * normal;
-                        self.velocity[first + i] += column[self.dimension + i] * normal;
-                    }
-                }
-            }
+        if !chain.begun {
+            chain.begun = true;
+            rows.show(chain, dimension, outputs);
+            observe(&rows, 0);
         }
-    }
-
-    fn step(&mut self, ensemble: &Ensemble, arch: Arch, stream: &mut ChaCha8Rng) {
-        match (&ensemble.noise, &mut self.batches) {
-            (NoiseSource::Minibatch(noise), Some(batches)) => {
-                noise.gradient(arch, batches, stream, &self.position, &mut self.gradient);
-            }
-            (NoiseSource::Gaussian(noise), _) => {
-                noise.gradient(arch, stream, &mut self.normals, &self.position, &mut self.gradient);
-            }
-            (NoiseSource::Minibatch(_), None) => {}
-        }
-        run(
-            arch,
-            HeavyBall {
-                position: &mut self.position,
-                velocity: &mut self.velocity,
-                gradient: &self.gradient,
-                learning_rate: ensemble.sgd.learning_rate(),
-                momentum: ensemble.sgd.momentum(),
-                weight_decay: ensemble.sgd.weight_decay(),
-                scale: self.scale,
-            },
-        );
-    }
-
-    fn record(&self, positions: &mut Vec<f64>, velocities: &mut Vec<f64>) {
-        for output in 0..self.outputs {
-            let row = output * self.width..output * self.width + self.dimension;
-            positions.extend_from_slice(&self.position[row.clone()]);
-            velocities.extend_from_slice(&self.velocity[row]);
+        while chain.step < steps {
+            let count = (steps - chain.step).min(BLOCK);
+            self.noise.advance(chain, &self.sgd, count as usize, &mut rows);
+            observe(&rows, chain.step + 1);
+            chain.step += count;
+            progress(count);
         }
     }
 }

@@ -1,30 +1,33 @@
 //! A quadratic in its eigenbasis with Gaussian gradient noise of constant covariance: what SGD would be under Assumption 1
 //! with Sigma frozen at the minimum.
 
-use aligned_vec::AVec;
+use langevin_lanes::{LANES, Line, lines_of_rows};
+use langevin_theory::Hyperparameters;
 use nalgebra::DMatrix;
-use pulp::Arch;
-use rand::rngs::ChaCha8Rng;
-use rand_distr::{Distribution, StandardNormal};
 
-use super::kernel::{MatrixVector, padded, run, zeros};
+use super::batch_kernel::Update;
+use super::chain::{Chain, Rows};
+use super::gaussian_kernel::GaussianSteps;
 use crate::error::{Result, SimError};
 
 /// Curvature rho_i and linear term of each coordinate, and a root of the noise covariance per step, for each output.
 #[derive(Clone, Debug)]
 pub struct GaussianNoise {
     dimension: usize,
-    curvature: Vec<f64>,
-    /// Outputs x padded dimension.
-    linear_term: Vec<f64>,
-    /// Per output: diagonal, or a full row-major root of padded width.
+    /// An even number of lines.
+    curvature: Vec<Line>,
+    /// Outputs x lines.
+    linear_term: Vec<Line>,
     roots: Vec<Root>,
 }
 
+/// A root of the covariance of one output's noise.
 #[derive(Clone, Debug)]
-enum Root {
-    Diagonal(Vec<f64>),
-    Full(AVec<f64>),
+pub(super) enum Root {
+    /// Its diagonal.
+    Diagonal(Vec<Line>),
+    /// Its columns, of an even number of lines each.
+    Full(Vec<Line>),
 }
 
 impl GaussianNoise {
@@ -33,7 +36,7 @@ impl GaussianNoise {
     ///
     /// # Errors
     /// [`SimError::InvalidValue`] when the shapes do not fit or a number is not finite.
-    pub fn new(curvature: Vec<f64>, linear_term: &DMatrix<f64>, roots: &[DMatrix<f64>]) -> Result<Self> {
+    pub fn new(curvature: &[f64], linear_term: &DMatrix<f64>, roots: &[DMatrix<f64>]) -> Result<Self> {
         let dimension = curvature.len();
         let shape = |name, value: String, admissible: String| Err(SimError::InvalidValue { name, value, admissible });
         if linear_term.nrows() != dimension || dimension == 0 {
@@ -54,33 +57,23 @@ impl GaussianNoise {
         if let Some(bad) = numbers.into_iter().find(|value| !value.is_finite()) {
             return shape("gaussian noise", bad.to_string(), "finite throughout".into());
         }
-        let width = padded(dimension);
-        let mut padded_curvature = curvature;
-        padded_curvature.resize(width, 0.0);
-        let mut padded_linear = vec![0.0; width * linear_term.ncols()];
-        for output in 0..linear_term.ncols() {
-            for i in 0..dimension {
-                padded_linear[output * width + i] = linear_term[(i, output)];
-            }
-        }
         let roots = roots
             .iter()
             .map(|root| {
                 let diagonal = (0..dimension).all(|i| (0..dimension).all(|j| i == j || root[(i, j)] == 0.0));
                 if diagonal {
-                    Root::Diagonal(root.diagonal().iter().copied().collect())
+                    Root::Diagonal(even_lines(root.diagonal().as_slice(), dimension))
                 } else {
-                    let mut rows = zeros(dimension * width);
-                    for i in 0..dimension {
-                        for j in 0..dimension {
-                            rows[i * width + j] = root[(i, j)];
-                        }
-                    }
-                    Root::Full(rows)
+                    Root::Full(even_lines(root.as_slice(), dimension))
                 }
             })
             .collect();
-        Ok(Self { dimension, curvature: padded_curvature, linear_term: padded_linear, roots })
+        Ok(Self {
+            dimension,
+            curvature: even_lines(curvature, dimension),
+            linear_term: even_lines(linear_term.as_slice(), dimension),
+            roots,
+        })
     }
 
     pub(super) fn dimension(&self) -> usize {
@@ -91,33 +84,36 @@ impl GaussianNoise {
         self.roots.len()
     }
 
-    /// The noisy gradient at a position; `normals` is scratch of padded width whose padding is zero.
-    pub(super) fn gradient(
-        &self,
-        arch: Arch,
-        stream: &mut ChaCha8Rng,
-        normals: &mut [f64],
-        position: &[f64],
-        gradient: &mut [f64],
-    ) {
-        let width = normals.len();
-        for (output, root) in self.roots.iter().enumerate() {
-            let place = output * width..(output + 1) * width;
-            let out = &mut gradient[place.clone()];
-            normals[..self.dimension].iter_mut().for_each(|normal| *normal = StandardNormal.sample(stream));
-            match root {
-                Root::Diagonal(scale) => {
-                    out.iter_mut().zip(scale).zip(&*normals).for_each(|((out, scale), normal)| *out = scale * normal);
-                }
-                Root::Full(matrix) => {
-                    run(arch, MatrixVector { matrix, vector: normals, out: &mut out[..self.dimension] });
-                }
-            }
-            let theta = &position[place.clone()];
-            let linear = &self.linear_term[place];
-            for (((out, rho), theta), linear) in out.iter_mut().zip(&self.curvature).zip(theta).zip(linear) {
-                *out += rho * theta - linear;
-            }
-        }
+    /// Lines of one output of a position.
+    pub(super) fn lines(&self) -> usize {
+        self.curvature.len()
     }
+
+    /// Runs a chain for some steps and records the states after each.
+    pub(super) fn advance(&self, chain: &mut Chain, sgd: &Hyperparameters, steps: usize, rows: &mut Rows) {
+        let Chain { processor, stream, position, velocity, noise, .. } = chain;
+        processor.run(GaussianSteps {
+            steps,
+            curvature: &self.curvature,
+            linear_term: &self.linear_term,
+            roots: &self.roots,
+            update: Update::new(sgd, 1.0),
+            position,
+            velocity,
+            noise,
+            stream,
+            recorder: rows.recorder(self.dimension, self.roots.len(), steps),
+        });
+    }
+}
+
+/// Rows padded with zeros to an even number of lines: normals come in pairs of lines.
+fn even_lines(values: &[f64], row: usize) -> Vec<Line> {
+    let width = row.next_multiple_of(2 * LANES);
+    let mut padded = Vec::with_capacity(width * values.len().checked_div(row).unwrap_or(0));
+    for values in values.chunks(row.max(1)) {
+        padded.extend_from_slice(values);
+        padded.resize(padded.len().next_multiple_of(width), 0.0);
+    }
+    lines_of_rows(&padded, width)
 }

@@ -1,24 +1,25 @@
 //! True minibatch noise.
 
-use aligned_vec::AVec;
-use langevin_theory::{Hyperparameters, LeastSquares, Sampling};
-use pulp::Arch;
-use rand::rngs::ChaCha8Rng;
+use std::sync::Arc;
 
-use super::batches::Batches;
-use super::kernel::{BatchGradient, padded, run, zeros};
+use langevin_lanes::{LANES, Line, lines_of_rows};
+use langevin_theory::{Hyperparameters, LeastSquares, Sampling};
+
+use super::batch_kernel::{BatchSteps, Update};
+use super::batches::BatchPlan;
+use super::chain::{Chain, Rows};
 use crate::error::Result;
 
-/// A data set laid out for gathering rows, and a sampling scheme.
+/// A data set laid out for gathering rows, and a sampling scheme. Clones share the data.
 #[derive(Clone, Debug)]
 pub struct MinibatchNoise {
-    features: AVec<f64>,
-    targets: Vec<f64>,
-    samples: usize,
+    /// (samples + 1) rows of whole lines, the last of zeros.
+    features: Arc<Vec<Line>>,
+    /// (samples + 1) x outputs of -y, the last row of zeros.
+    negative_targets: Arc<Vec<f64>>,
     dimension: usize,
     outputs: usize,
-    sampling: Sampling,
-    batch: usize,
+    plan: BatchPlan,
 }
 
 impl MinibatchNoise {
@@ -29,18 +30,18 @@ impl MinibatchNoise {
     pub fn new(data: &LeastSquares, sgd: &Hyperparameters, sampling: Sampling) -> Result<Self> {
         sampling.noise_factor(data.samples(), sgd.batch_size())?;
         let (samples, dimension, outputs) = (data.samples(), data.dimension(), data.outputs());
-        let width = padded(dimension);
-        let mut features = zeros(samples * width);
-        let mut targets = vec![0.0; samples * outputs];
-        for sample in 0..samples {
-            for column in 0..dimension {
-                features[sample * width + column] = data.features()[(sample, column)];
-            }
-            for output in 0..outputs {
-                targets[sample * outputs + output] = data.targets()[(sample, output)];
-            }
-        }
-        Ok(Self { features, targets, samples, dimension, outputs, sampling, batch: sgd.batch_size() })
+        // the transpose of a column-major matrix lists it row after row
+        let mut features = lines_of_rows(data.features().transpose().as_slice(), dimension);
+        features.extend(vec![Line::default(); dimension.div_ceil(LANES)]);
+        let mut negative_targets: Vec<f64> = data.targets().transpose().iter().map(|target| -target).collect();
+        negative_targets.extend(vec![0.0; outputs]);
+        Ok(Self {
+            features: Arc::new(features),
+            negative_targets: Arc::new(negative_targets),
+            dimension,
+            outputs,
+            plan: BatchPlan::new(sampling, samples, sgd.batch_size()),
+        })
     }
 
     pub(super) fn dimension(&self) -> usize {
@@ -51,29 +52,31 @@ impl MinibatchNoise {
         self.outputs
     }
 
-    pub(super) fn batches(&self) -> Batches {
-        Batches::new(self.sampling, self.samples, self.batch)
+    /// Lines of one output of a position.
+    pub(super) fn lines(&self) -> usize {
+        self.dimension.div_ceil(LANES)
     }
 
-    /// Sum of the gradients of a fresh batch.
-    pub(super) fn gradient(
-        &self,
-        arch: Arch,
-        batches: &mut Batches,
-        stream: &mut ChaCha8Rng,
-        position: &[f64],
-        gradient: &mut [f64],
-    ) {
-        run(
-            arch,
-            BatchGradient {
-                features: &self.features,
-                targets: &self.targets,
-                batch: batches.draw(stream),
-                position,
-                gradient,
-                width: padded(self.dimension),
-            },
-        );
+    pub(super) fn plan(&self) -> &BatchPlan {
+        &self.plan
+    }
+
+    /// Runs a chain for some steps and records the states after each.
+    pub(super) fn advance(&self, chain: &mut Chain, sgd: &Hyperparameters, steps: usize, rows: &mut Rows) {
+        let Chain { processor, stream, batches, position, velocity, gradient, .. } = chain;
+        let batches = batches.draw(*processor, &self.plan, stream, steps);
+        let update = Update::new(sgd, 1.0 / self.plan.batch() as f64);
+        processor.run(BatchSteps {
+            features: &self.features,
+            negative_targets: &self.negative_targets,
+            batches,
+            batch: self.plan.batch(),
+            update,
+            position,
+            velocity,
+            gradient,
+            lines: self.lines(),
+            recorder: rows.recorder(self.dimension, self.outputs, steps),
+        });
     }
 }

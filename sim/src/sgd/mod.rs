@@ -1,14 +1,20 @@
 //! Heavy-ball SGD exactly as equation (2): v' = beta v - g_B(theta) - lambda theta, theta' = theta + eta v'.
 
+mod batch_kernel;
 mod batches;
+mod chain;
 mod ensemble;
 mod gaussian;
-mod kernel;
+mod gaussian_kernel;
 mod minibatch;
+mod recorder;
 
-pub use ensemble::{Ensemble, Start};
+pub use chain::Chain;
+pub use ensemble::{BLOCK, Ensemble, Start};
 pub use gaussian::GaussianNoise;
 pub use minibatch::MinibatchNoise;
+
+use langevin_theory::Hyperparameters;
 
 /// Where the gradient and its noise come from.
 #[derive(Clone, Debug)]
@@ -33,6 +39,22 @@ impl NoiseSource {
         match self {
             Self::Minibatch(noise) => noise.outputs(),
             Self::Gaussian(noise) => noise.outputs(),
+        }
+    }
+
+    /// Lines of one output of a position.
+    fn lines(&self) -> usize {
+        match self {
+            Self::Minibatch(noise) => noise.lines(),
+            Self::Gaussian(noise) => noise.lines(),
+        }
+    }
+
+    /// Runs a chain for some steps and records the states after each.
+    fn advance(&self, chain: &mut Chain, sgd: &Hyperparameters, steps: usize, rows: &mut chain::Rows) {
+        match self {
+            Self::Minibatch(noise) => noise.advance(chain, sgd, steps, rows),
+            Self::Gaussian(noise) => noise.advance(chain, sgd, steps, rows),
         }
     }
 }

@@ -2,4 +2,6 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod data;
+mod kernels;
+mod random;
 mod recursion;

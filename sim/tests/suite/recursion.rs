@@ -133,7 +133,7 @@ fn gaussian_noise_has_its_covariance() {
     let root = DMatrix::from_row_slice(2, 2, &[1.0, 0.0, 0.6, 0.5]);
     let covariance = &root * root.transpose();
     let zero = DMatrix::zeros(2, 1);
-    let noise = GaussianNoise::new(vec![0.0, 0.0], &zero, std::slice::from_ref(&root)).unwrap();
+    let noise = GaussianNoise::new(&[0.0, 0.0], &zero, std::slice::from_ref(&root)).unwrap();
     let sgd = Hyperparameters::new(1.0, 0.0, 0.0, 1).unwrap();
     let chains = Ensemble::new(NoiseSource::Gaussian(noise), &sgd, Start::Fixed(zero), 8).unwrap();
     let states = chains.run(0..40_000, 1, || SnapshotObserver::new(&[1]), &|_| ());

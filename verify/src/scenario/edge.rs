@@ -48,7 +48,7 @@ impl Scenario for StabilityEdge {
         let sgd = Hyperparameters::new(1.0, self.momentum, 0.0, 1)?;
         let zero = DMatrix::zeros(2, 1);
         let curvature = maps.iter().map(ModeMap::curvature).collect();
-        let noise = GaussianNoise::new(curvature, &zero, &[DMatrix::identity(2, 2)])?;
+        let noise = GaussianNoise::new(&curvature, &zero, &[DMatrix::identity(2, 2)])?;
         let ensemble =
             Ensemble::new(NoiseSource::Gaussian(noise), &sgd, Start::Fixed(zero), context.seed_of(self.id()))?;
         let members = 2 * STEPS.len();

@@ -80,7 +80,7 @@ impl GaussianExact {
         let steps = Self::snapshot_steps(law.maps());
         let root = covariance_root("noise_covariance", &self.noise)?;
         let zero = DMatrix::zeros(size, 1);
-        let noise = GaussianNoise::new(self.eigenvalues.clone(), &zero, &[root])?;
+        let noise = GaussianNoise::new(&self.eigenvalues, &zero, &[root])?;
         let start =
             Start::Gaussian { mean: zero, roots: vec![covariance_root("the stationary covariance", covariance)?] };
         let ensemble = Ensemble::new(NoiseSource::Gaussian(noise), &self.sgd, start, context.seed_of(&self.id))?;

@@ -1,0 +1,144 @@
+//! Eight doubles at a time. A kernel is written once, over [`Lanes`], and runs on AVX-512, on AVX2 with FMA, or as plain
+//! loops, whichever is the best the processor has ([`Processor`]).
+//!
+//! The number of lanes is eight on every processor and sums run over lanes in one fixed order, so a kernel gives the same
+//! bits on AVX-512 and on AVX2. The portable form rounds products before it adds them (a fused multiply-add in software
+//! would be many times slower), so its last bits differ.
+//!
+//! This is the only crate of the workspace with unsafe code: vector instructions are sound only on a processor that has
+//! them, and [`Processor`] can only be made by asking the processor.
+
+mod portable;
+mod processor;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+pub use processor::{Kernel, Level, Processor};
+
+/// Number of doubles side by side.
+pub const LANES: usize = 8;
+
+/// Eight doubles on one cache line, so that a register never straddles two.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[repr(C, align(64))]
+pub struct Line(pub [f64; LANES]);
+
+/// Lines that hold `values` row after row, each row padded with zeros to whole lines.
+///
+/// ```
+/// let lines = langevin_lanes::lines_of_rows(&[1.0, 2.0, 3.0, 4.0], 2);
+/// assert_eq!((lines.len(), lines[1].0[..3].to_vec()), (2, vec![3.0, 4.0, 0.0]));
+/// ```
+pub fn lines_of_rows(values: &[f64], row: usize) -> Vec<Line> {
+    let per_row = row.div_ceil(LANES);
+    let mut lines = Vec::with_capacity(per_row * values.len().checked_div(row).unwrap_or(0));
+    for values in values.chunks(row.max(1)) {
+        for part in values.chunks(LANES) {
+            let mut line = Line::default();
+            line.0[..part.len()].copy_from_slice(part);
+            lines.push(line);
+        }
+    }
+    lines
+}
+
+/// Lines as one slice of doubles.
+///
+/// ```
+/// use langevin_lanes::{Line, as_values};
+/// assert_eq!(as_values(&[Line([1.0; 8]), Line([2.0; 8])])[7..9], [1.0, 2.0]);
+/// ```
+pub fn as_values(lines: &[Line]) -> &[f64] {
+    // SAFETY: a Line is eight f64 without padding bytes (repr C, size 64), and f64 needs a weaker alignment
+    unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), lines.len() * LANES) }
+}
+
+/// Lines as one slice of doubles that can be written.
+///
+/// ```
+/// use langevin_lanes::{Line, as_values_mut};
+/// let mut lines = [Line::default()];
+/// as_values_mut(&mut lines)[3] = 5.0;
+/// assert_eq!(lines[0].0[3], 5.0);
+/// ```
+pub fn as_values_mut(lines: &mut [Line]) -> &mut [f64] {
+    // SAFETY: as in `as_values`; the borrow is exclusive, and every bit pattern is a valid f64
+    unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), lines.len() * LANES) }
+}
+
+/// The operations of eight lanes. `F` holds doubles, `U` unsigned 64-bit integers.
+///
+/// A value of a type with this trait is the proof that the processor has the instructions.
+pub trait Lanes: Copy + Send + Sync + 'static {
+    /// Eight doubles.
+    type F: Copy;
+    /// Eight 64-bit integers.
+    type U: Copy;
+
+    /// All lanes equal.
+    fn splat(self, value: f64) -> Self::F;
+    /// From memory, of any alignment.
+    fn load(self, from: &[f64; LANES]) -> Self::F;
+    /// From single precision, converted exactly.
+    fn load_f32(self, from: &[f32; LANES]) -> Self::F;
+    /// From bytes, converted exactly.
+    fn load_u8(self, from: &[u8; LANES]) -> Self::F;
+    /// To memory, of any alignment.
+    fn store(self, value: Self::F, to: &mut [f64; LANES]);
+    /// `[value, 0, 0, 0, 0, 0, 0, 0]`.
+    fn first(self, value: f64) -> Self::F;
+    /// a + b.
+    fn add(self, a: Self::F, b: Self::F) -> Self::F;
+    /// a - b.
+    fn sub(self, a: Self::F, b: Self::F) -> Self::F;
+    /// a b.
+    fn mul(self, a: Self::F, b: Self::F) -> Self::F;
+    /// a / b.
+    fn div(self, a: Self::F, b: Self::F) -> Self::F;
+    /// a b + c, rounded once where the processor fuses it.
+    fn mul_add(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F;
+    /// c - a b, rounded once where the processor fuses it.
+    fn neg_mul_add(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F;
+    /// Square root.
+    fn sqrt(self, a: Self::F) -> Self::F;
+    /// ((0+4)+(2+6)) + ((1+5)+(3+7)).
+    fn sum(self, a: Self::F) -> f64;
+    /// The eight sums of eight values, each in the order of [`Lanes::sum`].
+    fn sums(self, a: [Self::F; LANES]) -> Self::F;
+    /// Lane by lane `set` where the highest bit of `mask` is 1, else `clear`.
+    fn select(self, mask: Self::U, set: Self::F, clear: Self::F) -> Self::F;
+    /// The bits of the doubles.
+    fn bits(self, a: Self::F) -> Self::U;
+    /// The doubles with these bits.
+    fn with_bits(self, a: Self::U) -> Self::F;
+
+    /// All lanes equal.
+    fn splat_u(self, value: u64) -> Self::U;
+    /// From memory.
+    fn load_u(self, from: &[u64; LANES]) -> Self::U;
+    /// To memory.
+    fn store_u(self, value: Self::U, to: &mut [u64; LANES]);
+    /// To memory as 32-bit halves, the low half of a lane before its high half.
+    fn store_halves(self, value: Self::U, to: &mut [u32; 2 * LANES]);
+    /// a + b modulo 2^64.
+    fn add_u(self, a: Self::U, b: Self::U) -> Self::U;
+    /// Product of the low 32 bits of both.
+    fn mul_low(self, a: Self::U, b: Self::U) -> Self::U;
+    /// Exclusive or.
+    fn xor(self, a: Self::U, b: Self::U) -> Self::U;
+    /// Or.
+    fn or(self, a: Self::U, b: Self::U) -> Self::U;
+    /// And.
+    fn and(self, a: Self::U, b: Self::U) -> Self::U;
+    /// a 2^N modulo 2^64.
+    fn shl<const N: u32>(self, a: Self::U) -> Self::U;
+    /// floor(a / 2^N).
+    fn shr<const N: u32>(self, a: Self::U) -> Self::U;
+    /// Rotation to the left.
+    fn rotl<const N: u32>(self, a: Self::U) -> Self::U;
+    /// Whether a < b in any lane; both below 2^63.
+    fn any_less(self, a: Self::U, b: Self::U) -> bool;
+
+    /// Asks for the cache line of an address; never faults.
+    fn prefetch<T>(self, address: *const T);
+}
