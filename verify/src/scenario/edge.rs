@@ -47,7 +47,7 @@ impl Scenario for StabilityEdge {
         let maps = self.maps();
         let sgd = Hyperparameters::new(1.0, self.momentum, 0.0, 1)?;
         let zero = DMatrix::zeros(2, 1);
-        let curvature = maps.iter().map(ModeMap::curvature).collect();
+        let curvature: Vec<f64> = maps.iter().map(ModeMap::curvature).collect();
         let noise = GaussianNoise::new(&curvature, &zero, &[DMatrix::identity(2, 2)])?;
         let ensemble =
             Ensemble::new(NoiseSource::Gaussian(noise), &sgd, Start::Fixed(zero), context.seed_of(self.id()))?;
