@@ -84,17 +84,15 @@ impl Kernel for AddMoments<'_> {
         while first < width {
             let count = LANES.min(width - first);
             let centre = part(lanes, &self.centre[first..]);
-            let mut sums = [lanes.splat(0.0); 5];
-            let states = self.block.positions.chunks_exact(width).zip(self.block.velocities.chunks_exact(width));
-            for (position, velocity) in states {
-                let x = lanes.sub(part(lanes, &position[first..]), centre);
-                let v = part(lanes, &velocity[first..]);
-                sums[0] = lanes.add(sums[0], x);
-                sums[1] = lanes.add(sums[1], v);
-                sums[2] = lanes.mul_add(x, x, sums[2]);
-                sums[3] = lanes.mul_add(x, v, sums[3]);
-                sums[4] = lanes.mul_add(v, v, sums[4]);
-            }
+            let sums = if count == LANES {
+                let rows = self.block.positions.chunks_exact(width).zip(self.block.velocities.chunks_exact(width));
+                add_moments(lanes, centre, rows.map(|(position, velocity)| (&position[first..], &velocity[first..])))
+            } else {
+                // lanes beyond the row belong to the next one and are left out in the end
+                let places = (first..self.block.positions.len()).step_by(width);
+                let (positions, velocities) = (self.block.positions, self.block.velocities);
+                add_moments(lanes, centre, places.map(|place| (&positions[place..], &velocities[place..])))
+            };
             let CoordinateSums { position, velocity, position_square, product, velocity_square, .. } = &mut *self.sums;
             for (total, sum) in [position, velocity, position_square, product, velocity_square].into_iter().zip(sums) {
                 let mut values = [0.0; LANES];
@@ -104,6 +102,26 @@ impl Kernel for AddMoments<'_> {
             first += LANES;
         }
     }
+}
+
+/// Sums of x, v, x^2, x v and v^2 of eight coordinates.
+#[inline(always)]
+fn add_moments<'a, L: Lanes>(
+    lanes: L,
+    centre: L::F,
+    states: impl Iterator<Item = (&'a [f64], &'a [f64])>,
+) -> [L::F; 5] {
+    let mut sums = [lanes.splat(0.0); 5];
+    for (position, velocity) in states {
+        let x = lanes.sub(part(lanes, position), centre);
+        let v = part(lanes, velocity);
+        sums[0] = lanes.add(sums[0], x);
+        sums[1] = lanes.add(sums[1], v);
+        sums[2] = lanes.mul_add(x, x, sums[2]);
+        sums[3] = lanes.mul_add(x, v, sums[3]);
+        sums[4] = lanes.mul_add(v, v, sums[4]);
+    }
+    sums
 }
 
 /// The first eight values, or all there are and zeros.

@@ -10,10 +10,12 @@
 
 mod portable;
 mod processor;
+mod table;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
 pub use processor::{Kernel, Level, Processor};
+pub use table::Table;
 
 /// Number of doubles side by side.
 pub const LANES: usize = 8;
@@ -66,10 +68,35 @@ pub fn as_values_mut(lines: &mut [Line]) -> &mut [f64] {
     unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), lines.len() * LANES) }
 }
 
+/// The same reference, hidden from the compiler: it cannot merge loads through it with earlier ones. Where a row is used
+/// twice in a kernel it is better to load it again from the first cache than to carry it through registers that are not
+/// there.
+///
+/// ```
+/// assert_eq!(*langevin_lanes::hidden(&5), 5);
+/// ```
+#[inline(always)]
+pub fn hidden<T>(reference: &T) -> &T {
+    #[cfg(target_arch = "x86_64")]
+    {
+        let mut address: *const T = reference;
+        // SAFETY: no instruction is emitted; the address comes out as it went in, with the lifetime it had
+        unsafe {
+            std::arch::asm!("/* {0} */", inout(reg) address, options(readonly, nostack, preserves_flags, pure));
+            &*address
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    std::hint::black_box(reference)
+}
+
 /// The operations of eight lanes. `F` holds doubles, `U` unsigned 64-bit integers.
 ///
 /// A value of a type with this trait is the proof that the processor has the instructions.
 pub trait Lanes: Copy + Send + Sync + 'static {
+    /// Values of eight doubles that fit into the processor's registers.
+    const REGISTERS: usize;
+
     /// Eight doubles.
     type F: Copy;
     /// Eight 64-bit integers.

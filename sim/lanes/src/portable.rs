@@ -12,6 +12,8 @@ fn zip<T: Copy, R>(a: [T; LANES], b: [T; LANES], f: impl Fn(T, T) -> R) -> [R; L
 }
 
 impl Lanes for Portable {
+    const REGISTERS: usize = 4;
+
     type F = [f64; LANES];
     type U = [u64; LANES];
 

@@ -52,6 +52,8 @@ macro_rules! shifts {
 }
 
 impl Lanes for Avx512 {
+    const REGISTERS: usize = 32;
+
     type F = __m512d;
     type U = __m512i;
 
@@ -155,6 +157,8 @@ unsafe fn sum_of_four(a: __m256d) -> f64 {
 pub struct Halves<T>(T, T);
 
 impl Lanes for Avx2 {
+    const REGISTERS: usize = 8;
+
     type F = Halves<__m256d>;
     type U = Halves<__m256i>;
 

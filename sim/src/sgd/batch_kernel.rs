@@ -5,17 +5,31 @@
 //! r_n = x_n . theta - y_n,   g = sum_n r_n x_n,   v' = beta v - g/S - lambda theta,   theta' = theta + eta v'
 //! ```
 //!
-//! Samples are taken eight at a time: their residuals are summed over lanes together, and gradients are added sample after
-//! sample in the order of the batch. Every sum has one order, whatever the grouping, so numbers depend on the instruction
-//! set only through fused or unfused multiply-adds.
+//! What binds decides the form. Short rows: instructions, so eight samples share the sums over lanes. Rows of up to 64
+//! coordinates: the second cache, so a row is read once, stays in registers, and is asked for ten samples ahead. Longer
+//! rows and several outputs: the third cache, so the rows of the next samples are asked for while these are worked on.
+//! For a given dimension every sum has one order, so numbers depend on the instruction set only through fused or unfused
+//! multiply-adds.
 
-use langevin_lanes::{Kernel, LANES, Lanes, Line};
+use langevin_lanes::{Kernel, LANES, Lanes, Line, hidden};
 use langevin_theory::Hyperparameters;
 
 use super::recorder::Recorder;
 
 /// Most lines of a position that is kept in registers.
 const MOST_IN_REGISTERS: usize = 8;
+
+/// Rows of at most this many lines are not asked for ahead: the table is near, and a request costs as much as a row.
+const MOST_NEAR: usize = 3;
+
+/// Chains of additions in the product of a row with the position: with one the processor waits.
+const CHAINS: usize = 2;
+
+/// Lines taken together where a position is in memory.
+const PANEL: usize = 4;
+
+/// How many samples ahead a row is asked for.
+const AHEAD: usize = 10;
 
 /// Samples taken together.
 const GROUP: usize = 8;
@@ -55,17 +69,17 @@ impl Kernel for BatchSteps<'_> {
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) {
         if self.position.len() > self.lines || self.lines > MOST_IN_REGISTERS {
-            return self.in_memory(lanes);
+            return self.in_memory::<L, 4>(lanes);
         }
         match self.lines {
-            1 => self.in_registers::<L, 1>(lanes),
-            2 => self.in_registers::<L, 2>(lanes),
-            3 => self.in_registers::<L, 3>(lanes),
-            4 => self.in_registers::<L, 4>(lanes),
-            5 => self.in_registers::<L, 5>(lanes),
-            6 => self.in_registers::<L, 6>(lanes),
-            7 => self.in_registers::<L, 7>(lanes),
-            _ => self.in_registers::<L, MOST_IN_REGISTERS>(lanes),
+            1 => self.in_registers::<L, 1, 4>(lanes),
+            2 => self.in_registers::<L, 2, 4>(lanes),
+            3 => self.in_registers::<L, 3, 4>(lanes),
+            4 => self.in_registers::<L, 4, 1>(lanes),
+            5 => self.in_registers::<L, 5, 1>(lanes),
+            6 => self.in_registers::<L, 6, 1>(lanes),
+            7 => self.in_registers::<L, 7, 1>(lanes),
+            _ => self.in_registers::<L, MOST_IN_REGISTERS, 1>(lanes),
         }
     }
 }
@@ -73,7 +87,7 @@ impl Kernel for BatchSteps<'_> {
 impl BatchSteps<'_> {
     /// One output and a position of V lines.
     #[inline(always)]
-    fn in_registers<L: Lanes, const V: usize>(mut self, lanes: L) {
+    fn in_registers<L: Lanes, const V: usize, const PARTS: usize>(mut self, lanes: L) {
         let rows = self.features.as_chunks::<V>().0;
         let zero = lanes.splat(0.0);
         let (mut theta, mut v) = ([zero; V], [zero; V]);
@@ -81,17 +95,30 @@ impl BatchSteps<'_> {
             theta[j] = lanes.load(&self.position[j].0);
             v[j] = lanes.load(&self.velocity[j].0);
         }
+        let mut ahead = self.batches;
         for batch in self.batches.chunks_exact(self.batch) {
-            let mut gradient = [zero; V];
-            let (eights, rest) = batch.as_chunks::<GROUP>();
-            for eight in eights {
-                add_gradients(lanes, rows, self.negative_targets, *eight, &theta, &mut gradient);
+            let mut parts = [[zero; V]; PARTS];
+            let mut rest = batch;
+            if V <= MOST_NEAR {
+                let (eights, others) = batch.as_chunks::<GROUP>();
+                for eight in eights {
+                    self.add_gradients(lanes, rows, *eight, &theta, &mut parts);
+                }
+                rest = others;
             }
-            if !rest.is_empty() {
-                let padding = (rows.len() - 1) as u32;
-                let mut eight = [padding; GROUP];
-                eight[..rest.len()].copy_from_slice(rest);
-                add_gradients(lanes, rows, self.negative_targets, eight, &theta, &mut gradient);
+            for group in rest.chunks(PARTS) {
+                for (part, &sample) in parts.iter_mut().zip(group) {
+                    if V > MOST_NEAR {
+                        prefetch_row(lanes, rows, &mut ahead);
+                    }
+                    self.add_gradient(lanes, rows, sample, &theta, part);
+                }
+            }
+            let mut gradient = parts[0];
+            for part in &parts[1..] {
+                for j in 0..V {
+                    gradient[j] = lanes.add(gradient[j], part[j]);
+                }
             }
             for j in 0..V {
                 self.update.apply(lanes, &mut theta[j], &mut v[j], gradient[j]);
@@ -104,36 +131,127 @@ impl BatchSteps<'_> {
         }
     }
 
-    /// Any number of outputs and lines.
+    /// Adds the gradient of one sample. Its row is read once and stays in registers.
     #[inline(always)]
-    fn in_memory<L: Lanes>(mut self, lanes: L) {
+    fn add_gradient<L: Lanes, const V: usize>(
+        &self,
+        lanes: L,
+        rows: &[[Line; V]],
+        sample: u32,
+        theta: &[L::F; V],
+        gradient: &mut [L::F; V],
+    ) {
+        let row = &rows[sample as usize];
+        let mut x = [lanes.splat(0.0); V];
+        let mut product = [lanes.splat(0.0); CHAINS];
+        product[0] = lanes.first(self.negative_targets[sample as usize]);
+        for j in 0..V {
+            x[j] = lanes.load(&row[j].0);
+            product[j % CHAINS] = lanes.mul_add(x[j], theta[j], product[j % CHAINS]);
+        }
+        let residual = lanes.splat(lanes.sum(lanes.add(product[0], product[1])));
+        for j in 0..V {
+            gradient[j] = lanes.mul_add(residual, x[j], gradient[j]);
+        }
+    }
+
+    /// Adds the gradients of eight samples, sample k to part k modulo the number of parts. Their residuals are summed over
+    /// lanes together, and short rows are read twice: that takes fewer instructions than one sample at a time.
+    #[inline(always)]
+    fn add_gradients<L: Lanes, const V: usize, const PARTS: usize>(
+        &self,
+        lanes: L,
+        rows: &[[Line; V]],
+        samples: [u32; GROUP],
+        theta: &[L::F; V],
+        parts: &mut [[L::F; V]; PARTS],
+    ) {
+        let mut own = [&rows[0]; GROUP];
+        let mut products = [lanes.splat(0.0); GROUP];
+        for k in 0..GROUP {
+            own[k] = &rows[samples[k] as usize];
+            products[k] = lanes.first(self.negative_targets[samples[k] as usize]);
+            for j in 0..V {
+                products[k] = lanes.mul_add(lanes.load(&own[k][j].0), theta[j], products[k]);
+            }
+        }
+        let mut residuals = [0.0; GROUP];
+        lanes.store(lanes.sums(products), &mut residuals);
+        for k in 0..GROUP {
+            let residual = lanes.splat(residuals[k]);
+            let row = hidden(own[k]);
+            for j in 0..V {
+                parts[k % PARTS][j] = lanes.mul_add(residual, lanes.load(&row[j].0), parts[k % PARTS][j]);
+            }
+        }
+    }
+
+    /// Any number of outputs and lines, G samples at a time: the position and the gradient are read once for all of them.
+    #[inline(always)]
+    fn in_memory<L: Lanes, const G: usize>(mut self, lanes: L) {
         let (lines, outputs) = (self.lines, self.position.len() / self.lines);
         let padding = (self.features.len() / lines - 1) as u32;
+        let mut ahead = self.batches;
         for batch in self.batches.chunks_exact(self.batch) {
             self.gradient.fill(Line::default());
-            for group in batch.chunks(GROUP) {
-                let mut eight = [padding; GROUP];
-                eight[..group.len()].copy_from_slice(group);
-                let rows = eight.map(|sample| &self.features[sample as usize * lines..][..lines]);
+            for group in batch.chunks(G) {
+                let rows = rows_of::<G>(self.features, lines, group, padding);
+                ahead = ahead.get(group.len()..).unwrap_or_default();
+                let next = rows_of::<G>(self.features, lines, &ahead[..ahead.len().min(G)], padding);
                 for output in 0..outputs {
                     let theta = &self.position[output * lines..][..lines];
-                    let mut products =
-                        eight.map(|sample| lanes.first(self.negative_targets[sample as usize * outputs + output]));
-                    for j in 0..lines {
-                        let theta = lanes.load(&theta[j].0);
-                        for k in 0..GROUP {
-                            products[k] = lanes.mul_add(lanes.load(&rows[k][j].0), theta, products[k]);
+                    let mut products = [[lanes.splat(0.0); CHAINS]; G];
+                    for k in 0..G {
+                        let sample = group.get(k).map_or(padding, |&sample| sample);
+                        products[k][0] = lanes.first(self.negative_targets[sample as usize * outputs + output]);
+                    }
+                    let (panels, tail) = theta.as_chunks::<PANEL>();
+                    for (index, theta) in panels.iter().enumerate() {
+                        let own = panels_of::<PANEL, G>(&rows, index);
+                        if output == 0 {
+                            prefetch_panels(lanes, &panels_of::<PANEL, G>(&next, index)[..G / 2]);
+                        }
+                        for j in 0..PANEL {
+                            let theta = lanes.load(&theta[j].0);
+                            for k in 0..G {
+                                let product = &mut products[k][j % CHAINS];
+                                *product = lanes.mul_add(lanes.load(&own[k][j].0), theta, *product);
+                            }
                         }
                     }
-                    let mut residuals = [0.0; GROUP];
-                    lanes.store(lanes.sums(products), &mut residuals);
-                    let residuals = residuals.map(|residual| lanes.splat(residual));
-                    for (j, sum) in self.gradient[output * lines..][..lines].iter_mut().enumerate() {
-                        let mut total = lanes.load(&sum.0);
-                        for k in 0..GROUP {
-                            total = lanes.mul_add(residuals[k], lanes.load(&rows[k][j].0), total);
+                    for (index, theta) in tail.iter().enumerate() {
+                        let theta = lanes.load(&theta.0);
+                        let j = panels.len() * PANEL + index;
+                        for k in 0..G {
+                            let product = &mut products[k][j % CHAINS];
+                            *product = lanes.mul_add(lanes.load(&rows[k][j].0), theta, *product);
                         }
-                        lanes.store(total, &mut sum.0);
+                    }
+                    let mut residuals = [lanes.splat(0.0); G];
+                    for k in 0..G {
+                        residuals[k] = lanes.splat(lanes.sum(lanes.add(products[k][0], products[k][1])));
+                    }
+                    let (panels, tail) = self.gradient[output * lines..][..lines].as_chunks_mut::<PANEL>();
+                    let after = panels.len() * PANEL;
+                    for (index, panel) in panels.iter_mut().enumerate() {
+                        let own = panels_of::<PANEL, G>(&rows, index);
+                        if output == 0 {
+                            prefetch_panels(lanes, &panels_of::<PANEL, G>(&next, index)[G / 2..]);
+                        }
+                        for j in 0..PANEL {
+                            let mut total = lanes.load(&panel[j].0);
+                            for k in 0..G {
+                                total = lanes.mul_add(residuals[k], lanes.load(&own[k][j].0), total);
+                            }
+                            lanes.store(total, &mut panel[j].0);
+                        }
+                    }
+                    for (index, line) in tail.iter_mut().enumerate() {
+                        let mut total = lanes.load(&line.0);
+                        for k in 0..G {
+                            total = lanes.mul_add(residuals[k], lanes.load(&rows[k][after + index].0), total);
+                        }
+                        lanes.store(total, &mut line.0);
                     }
                 }
             }
@@ -146,6 +264,37 @@ impl BatchSteps<'_> {
             self.recorder.record(lines, self.position, self.velocity);
         }
     }
+}
+
+/// The rows of some samples, and the row of zeros for those that are missing.
+#[inline(always)]
+fn rows_of<'a, const G: usize>(features: &'a [Line], lines: usize, samples: &[u32], padding: u32) -> [&'a [Line]; G] {
+    let mut rows = [&features[..0]; G];
+    for k in 0..G {
+        let sample = samples.get(k).map_or(padding, |&sample| sample);
+        rows[k] = &features[sample as usize * lines..][..lines];
+    }
+    rows
+}
+
+/// Asks for panels of rows that will be gathered next.
+#[inline(always)]
+fn prefetch_panels<L: Lanes>(lanes: L, panels: &[&[Line; PANEL]]) {
+    for panel in panels {
+        for line in *panel {
+            lanes.prefetch(line);
+        }
+    }
+}
+
+/// The lines of one panel of some rows.
+#[inline(always)]
+fn panels_of<'a, const P: usize, const G: usize>(rows: &[&'a [Line]; G], index: usize) -> [&'a [Line; P]; G] {
+    let mut panels = [&rows[0].as_chunks::<P>().0[index]; G];
+    for k in 1..G {
+        panels[k] = &rows[k].as_chunks::<P>().0[index];
+    }
+    panels
 }
 
 impl Update {
@@ -164,34 +313,13 @@ impl Update {
     }
 }
 
-/// Adds the gradients of eight samples.
+/// Asks for the row that will be gathered some samples later.
 #[inline(always)]
-fn add_gradients<L: Lanes, const V: usize>(
-    lanes: L,
-    features: &[[Line; V]],
-    negative_targets: &[f64],
-    samples: [u32; GROUP],
-    theta: &[L::F; V],
-    gradient: &mut [L::F; V],
-) {
-    let zero = lanes.splat(0.0);
-    let mut products = [zero; GROUP];
-    let mut rows = [&features[0]; GROUP];
-    for k in 0..GROUP {
-        rows[k] = &features[samples[k] as usize];
-        products[k] = lanes.first(negative_targets[samples[k] as usize]);
-    }
-    for j in 0..V {
-        for k in 0..GROUP {
-            products[k] = lanes.mul_add(lanes.load(&rows[k][j].0), theta[j], products[k]);
-        }
-    }
-    let mut residuals = [0.0; LANES];
-    lanes.store(lanes.sums(products), &mut residuals);
-    for k in 0..GROUP {
-        let residual = lanes.splat(residuals[k]);
-        for j in 0..V {
-            gradient[j] = lanes.mul_add(residual, lanes.load(&rows[k][j].0), gradient[j]);
+fn prefetch_row<L: Lanes, const V: usize>(lanes: L, rows: &[[Line; V]], ahead: &mut &[u32]) {
+    *ahead = ahead.get(1..).unwrap_or_default();
+    if let Some(row) = ahead.get(AHEAD).and_then(|&sample| rows.get(sample as usize)) {
+        for line in row {
+            lanes.prefetch(line);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use langevin_lanes::{LANES, Line, lines_of_rows};
+use langevin_lanes::{LANES, Line, Table, lines_of_rows};
 use langevin_theory::{Hyperparameters, LeastSquares, Sampling};
 
 use super::batch_kernel::{BatchSteps, Update};
@@ -14,7 +14,7 @@ use crate::error::Result;
 #[derive(Clone, Debug)]
 pub struct MinibatchNoise {
     /// (samples + 1) rows of whole lines, the last of zeros.
-    features: Arc<Vec<Line>>,
+    features: Arc<Table>,
     /// (samples + 1) x outputs of -y, the last row of zeros.
     negative_targets: Arc<Vec<f64>>,
     dimension: usize,
@@ -36,7 +36,7 @@ impl MinibatchNoise {
         let mut negative_targets: Vec<f64> = data.targets().transpose().iter().map(|target| -target).collect();
         negative_targets.extend(vec![0.0; outputs]);
         Ok(Self {
-            features: Arc::new(features),
+            features: Arc::new(Table::from_lines(&features)),
             negative_targets: Arc::new(negative_targets),
             dimension,
             outputs,
