@@ -11,7 +11,7 @@
 //! For a given dimension every sum has one order, so numbers depend on the instruction set only through fused or unfused
 //! multiply-adds.
 
-use langevin_lanes::{Kernel, LANES, Lanes, Line, hidden};
+use langevin_lanes::{Kernel, Lanes, Line, hidden};
 use langevin_theory::Hyperparameters;
 
 use super::recorder::Recorder;
