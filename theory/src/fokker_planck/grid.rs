@@ -61,6 +61,11 @@ impl Axis {
     }
 
     /// Number of cells.
+    ///
+    /// ```
+    /// # use langevin_theory::fokker_planck::Axis;
+    /// assert_eq!(Axis::new(-1.0, 1.0, 4).unwrap().cells(), 4);
+    /// ```
     pub fn cells(&self) -> usize {
         self.cells
     }
@@ -137,7 +142,13 @@ impl Grid {
         &self.axes
     }
 
-    /// Number of cells.
+    /// Number of cells: the product of those of the axes.
+    ///
+    /// ```
+    /// # use langevin_theory::fokker_planck::{Axis, Grid};
+    /// let axis = Axis::new(0.0, 1.0, 2).unwrap();
+    /// assert_eq!(Grid::new(&[axis, axis]).unwrap().cells(), 4);
+    /// ```
     pub fn cells(&self) -> usize {
         self.axes.iter().map(Axis::cells).product()
     }
