@@ -1,7 +1,7 @@
 //! The exact law of reshuffled minibatch SGD on a linear regression, from all orders of the samples. Moments after k
 //! batches depend on the order only through the set of samples used, averaged over its orders; so sets are enumerated,
 //! level by level, instead of orders:
-#![doc = langevin_equation::equation!(r"y(A) = \frac{1}{\#\{b \subset A\}} \sum_{b \subset A} \operatorname{step}_b\, y(A \setminus b), \qquad y = (1,\; \mathbb{E} z,\; \mathbb{E} z z^\top), \qquad z = (\theta - \mu_{\mathrm{ridge}},\, v)")]
+#![doc = langevin_equation::equation!(r"y(A) = \frac{1}{\#\{b \subset A\}} \sum_{b \subset A} \mathrm{step}_b\, y(A \setminus b), \qquad y = (1,\; \mathbb{E} z,\; \mathbb{E} z z^\top), \qquad z = (\theta - \mu_{\mathrm{ridge}},\, v)")]
 //!
 //! The step of a batch is affine (H_b with weight decay), and the mean is biased: E theta != mu_ridge.
 #![doc = langevin_equation::equation!(r"z' = \begin{pmatrix} I - \eta H_b & \eta \beta I \\ -H_b & \beta I \end{pmatrix} z - \begin{pmatrix} \eta I \\ I \end{pmatrix} g_b(\mu_{\mathrm{ridge}})")]
@@ -38,7 +38,7 @@ pub struct EpochMoments {
 
 /// The exact law of reshuffled SGD for small data: averages over all orders of the samples, by sets A of samples and
 /// the batches b in them,
-#[doc = equation!(r"y(A) = \frac{1}{\#\{b \subset A\}} \sum_{b \subset A} \operatorname{step}_b\, y(A \setminus b), \qquad y = (1,\; \mathbb{E} z,\; \mathbb{E} z z^\top), \qquad z = (\theta - \mu_{\mathrm{ridge}},\, v)")]
+#[doc = equation!(r"y(A) = \frac{1}{\#\{b \subset A\}} \sum_{b \subset A} \mathrm{step}_b\, y(A \setminus b), \qquad y = (1,\; \mathbb{E} z,\; \mathbb{E} z z^\top), \qquad z = (\theta - \mu_{\mathrm{ridge}},\, v)")]
 /// with the affine step of a batch
 #[doc = equation!(r"z' = \begin{pmatrix} I - \eta H_b & \eta \beta I \\ -H_b & \beta I \end{pmatrix} z - \begin{pmatrix} \eta I \\ I \end{pmatrix} g_b(\mu_{\mathrm{ridge}})")]
 ///
