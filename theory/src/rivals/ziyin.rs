@@ -89,7 +89,7 @@ impl Rival for Ziyin {
         &[
             "Gaussian features, a fresh sample every step",
             "label noise independent of the features",
-            "momentum and weight decay added by the same derivation",
+            "momentum, weight decay and label noise at once, by the same derivation",
         ]
     }
 
