@@ -6,7 +6,8 @@
 #![doc = langevin_equation::equation!(r"C = \sigma^2 H: \qquad P_i = \frac{\eta_e\, \varphi\, \sigma^2 \rho_i}{2 h_i}")]
 //!
 //! The first is Theorem 1 (Stationary Distribution) of the version submitted to ICLR 2018, with `n = eta c^2 / (2 S)`
-//! there. The second is the harmonic argument about the expected loss.
+//! there. The second is the harmonic argument of later versions, which with C = H finds the covariance (eta/2S) I and
+//! the expected loss eta tr(H) / (4 S).
 //!
 //! The paper leaves both constants free. Here c^2 is the mean of q'Sigma q over directions with curvature, so that the
 //! total noise is right, and sigma^2 the mean squared residual at the minimum. The paper's equation has no momentum: it
@@ -22,9 +23,10 @@ use crate::error::Result;
 /// First-order process with a model of the noise covariance (Jastrzebski et al. 2017): isotropic, or like the Hessian.
 #[doc = equation!(r"C = c^2 I: \qquad p \propto \exp\left( -\frac{2 S L}{\eta c^2} \right), \qquad P_i = \frac{\eta_e\, \varphi\, c^2}{2 h_i}")]
 #[doc = equation!(r"C = \sigma^2 H: \qquad P_i = \frac{\eta_e\, \varphi\, \sigma^2 \rho_i}{2 h_i}, \qquad \eta_e = \frac{\eta}{1-\beta}")]
-/// The first is their theorem about the stationary distribution (Theorem 1 in the version submitted to ICLR 2018). Both
-/// constants are free there: c^2 is here the mean of q'Sigma q over directions with curvature, sigma^2 the mean squared
-/// residual at the minimum. Momentum, which their equation does not have, is read as a larger rate.
+/// The first is their theorem about the stationary distribution (Theorem 1 in the version submitted to ICLR 2018), the
+/// second their harmonic argument that the expected loss is eta tr(H) / (4 S), up to the constant. Both constants are
+/// free there: c^2 is here the mean of q'Sigma q over directions with curvature, sigma^2 the mean squared residual at
+/// the minimum. Momentum, which their equation does not have, is read as a larger rate.
 ///
 /// ```
 /// use langevin_theory::rivals::{BatchNoise, Jastrzebski, Rival, RivalProblem};
