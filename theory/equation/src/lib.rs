@@ -27,6 +27,12 @@ const FONTS: &str = "'Latin Modern Math','STIX Two Math','Cambria Math','DejaVu 
 /// #[doc = equation!(r"\frac{1}{")]
 /// pub fn unfinished() {}
 /// ```
+///
+/// ```compile_fail
+/// use langevin_equation::equation;
+/// #[doc = equation!(r"\operatorname*{arg\,min}_p F(p)")]
+/// pub fn unknown() {}
+/// ```
 #[proc_macro]
 pub fn equation(input: TokenStream) -> TokenStream {
     match formula(input).and_then(|latex| typeset(&latex)) {
@@ -83,6 +89,10 @@ fn typeset(latex: &str) -> Result<String, String> {
         .replace('\u{b5}', "\u{3bc}")
         // brackets and sums grow only in a font made for mathematics, which a browser may not look for by itself
         .replacen("<math ", &format!("<math style=\"font-family:{FONTS}\" "), 1);
+    // a command that the parser does not know may come out as it went in
+    if markup.contains('\\') {
+        return Err(format!("the equation cannot be typeset: a command is left over in {markup}"));
+    }
     Ok(markup.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
