@@ -602,7 +602,7 @@ impl MinibatchLaw {
     /// and zero in directions without curvature.
     ///
     /// # Errors
-    /// [`TheoryError::InvalidValue`] for a variance that is not a number.
+    /// [`TheoryError::InvalidValue`] for a direction that is not stable, or a variance beyond the range of doubles.
     ///
     /// ```
     /// # use langevin_theory::{Hyperparameters, LeastSquares, Sampling, minibatch::MinibatchLaw};

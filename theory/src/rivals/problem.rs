@@ -95,7 +95,7 @@ impl RivalProblem {
     /// The same with the decomposition of the data's loss at hand, for several problems of one data set.
     ///
     /// # Errors
-    /// As [`RivalProblem::new`].
+    /// As [`RivalProblem::new`]; [`TheoryError::Shape`] for the decomposition of other data.
     ///
     /// ```
     /// use langevin_theory::rivals::{BatchNoise, RivalProblem};

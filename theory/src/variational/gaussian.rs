@@ -120,7 +120,7 @@ impl Gaussian {
     }
 
     /// The Kullback-Leibler divergence of this law from another, in nats; zero only between equal laws.
-    #[doc = equation!(r"\mathrm{KL}(p_1 \,\Vert\, p_2) = \tfrac12 \left[ \operatorname{tr}(C_2^{-1} C_1) - n + (m_1 - m_2)^\top C_2^{-1} (m_1 - m_2) + \ln \frac{\det C_2}{\det C_1} \right]")]
+    #[doc = equation!(r"\mathrm{KL}(p_1 \parallel p_2) = \tfrac12 \left[ \operatorname{tr}(C_2^{-1} C_1) - n + (m_1 - m_2)^\top C_2^{-1} (m_1 - m_2) + \ln \frac{\det C_2}{\det C_1} \right]")]
     ///
     /// # Errors
     /// [`TheoryError::Singular`] when either law has no density, [`TheoryError::Shape`].

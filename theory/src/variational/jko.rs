@@ -1,6 +1,6 @@
 //! One step of the scheme of Jordan, Kinderlehrer and Otto for a Gaussian law and a quadratic potential (Theorem 1 with
 //! erratum E18):
-#![doc = langevin_equation::equation!(r"\operatorname*{arg\,min}_p \; \tau F(p) + \tfrac12 W_2^2(p, p_0), \qquad F(p) = \tfrac12\, \mathbb{E}[x^\top U x] - \kappa^{-1}\, \mathrm{entropy}(p)")]
+#![doc = langevin_equation::equation!(r"\underset{p}{\mathrm{arg\,min}} \; \tau F(p) + \tfrac12 W_2^2(p, p_0), \qquad F(p) = \tfrac12\, \mathbb{E}[x^\top U x] - \kappa^{-1}\, \mathrm{entropy}(p)")]
 //!
 //! With `G = 1 + tau U` and `c = tau / kappa` the minimiser is Gaussian, its mean is `G^{-1} m_0`, and the covariance C
 //! solves `G C G = C_0 + 2 c G - c^2 C^{-1}`. So `Y = G^{1/2} C G^{1/2}` is a function of `X = G^{-1/2} C_0 G^{-1/2}`:
@@ -16,7 +16,7 @@ use crate::linear_algebra::{require_shape, symmetric_eigen};
 
 /// The scheme with precision U (n x n, symmetric), inverse temperature kappa and a step tau in units of time (Theorem 1
 /// with erratum E18): from a law p_0 to
-#[doc = equation!(r"\operatorname*{arg\,min}_p \; \tau F(p) + \tfrac12 W_2^2(p, p_0), \qquad F(p) = \tfrac12\, \mathbb{E}[x^\top U x] - \kappa^{-1}\, \mathrm{entropy}(p)")]
+#[doc = equation!(r"\underset{p}{\mathrm{arg\,min}} \; \tau F(p) + \tfrac12 W_2^2(p, p_0), \qquad F(p) = \tfrac12\, \mathbb{E}[x^\top U x] - \kappa^{-1}\, \mathrm{entropy}(p)")]
 ///
 /// ```
 /// use langevin_theory::variational::{Gaussian, JkoStep};
