@@ -8,6 +8,9 @@ use proc_macro::{Literal, TokenStream, TokenTree};
 use pulldown_latex::config::{DisplayMode, RenderConfig};
 use pulldown_latex::{Parser, Storage, push_mathml};
 
+/// Fonts for mathematics that systems bring along; one that is there is used.
+const FONTS: &str = "'Latin Modern Math','STIX Two Math','Cambria Math','DejaVu Math TeX Gyre',math";
+
 /// A formula on a line of its own, for a `doc` attribute between lines of documentation.
 ///
 /// ```
@@ -24,14 +27,21 @@ use pulldown_latex::{Parser, Storage, push_mathml};
 /// #[doc = equation!(r"\frac{1}{")]
 /// pub fn unfinished() {}
 /// ```
+///
+/// ```compile_fail
+/// use langevin_equation::equation;
+/// #[doc = equation!(r"\operatorname*{arg\,min}_p F(p)")]
+/// pub fn unknown() {}
+/// ```
 #[proc_macro]
 pub fn equation(input: TokenStream) -> TokenStream {
     match formula(input).and_then(|latex| typeset(&latex)) {
-        // a blank line on each side: a block of HTML to the Markdown reader, which then leaves it alone
-        Ok(markup) => {
-            TokenTree::from(Literal::string(&format!("\n<div style=\"padding:0.3em 0\">{markup}</div>\n\n<!-- -->")))
-                .into()
-        }
+        // a blank line on each side: a block of HTML to the Markdown reader, which then leaves it alone; what is too wide
+        // scrolls, but a box a pixel too low for its formula does not
+        Ok(markup) => TokenTree::from(Literal::string(&format!(
+            "\n<div style=\"padding:0.4em 0;overflow-y:hidden\">{markup}</div>\n\n<!-- -->"
+        )))
+        .into(),
         Err(message) => refusal(&message),
     }
 }
@@ -74,7 +84,15 @@ fn typeset(latex: &str) -> Result<String, String> {
         .replace("><</", ">&lt;</")
         .replace(">></", ">&gt;</")
         .replace(">&</", ">&amp;</")
-        .replace("\"minsize=", "\" minsize=");
+        .replace("\"minsize=", "\" minsize=")
+        // the sign for a millionth, which has no italic form, where the letter is meant
+        .replace('\u{b5}', "\u{3bc}")
+        // brackets and sums grow only in a font made for mathematics, which a browser may not look for by itself
+        .replacen("<math ", &format!("<math style=\"font-family:{FONTS}\" "), 1);
+    // a command that the parser does not know may come out as it went in
+    if markup.contains('\\') {
+        return Err(format!("the equation cannot be typeset: a command is left over in {markup}"));
+    }
     Ok(markup.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 

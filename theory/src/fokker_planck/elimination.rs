@@ -1,13 +1,10 @@
-//! Gaussian elimination for `e I + sum_j r_ij (unit_j - unit_i) unit_j^T`, a banded matrix with non-negative rates r_ij from j
-//! to i and column sums e >= 0, without any subtraction (Grassmann, Taksar and Heyman 1985; Alfa, Xue and Ye 2002): pivots
-//! are rebuilt from the rates and the column sums,
-//!
-//! ```text
-//! pivot_k = e_k + sum_{i>k} r_ik,   r_ij += r_ik r_kj / pivot_k,   e_j += e_k r_kj / pivot_k      (i, j > k)
-//! ```
-//!
-//! so every entry of the factors and of the solution of a non-negative right-hand side is non-negative and good to a small
-//! relative error, however stiff the rates are. With e = 0 the same elimination gives the null vector, tails included.
+//! Gaussian elimination for `e I + sum_j r_ij (unit_j - unit_i) unit_j^T`, a banded matrix with non-negative rates r_ij
+//! from j to i and column sums e >= 0, without any subtraction (Grassmann, Taksar and Heyman 1985; Alfa, Xue and Ye
+//! 2002): pivots are rebuilt from the rates and the column sums, for i, j > k,
+#![doc = langevin_equation::equation!(r"\mathrm{pivot}_k = e_k + \sum_{i>k} r_{ik}, \qquad r_{ij} \leftarrow r_{ij} + \frac{r_{ik}\, r_{kj}}{\mathrm{pivot}_k}, \qquad e_j \leftarrow e_j + \frac{e_k\, r_{kj}}{\mathrm{pivot}_k}")]
+//! so every entry of the factors and of the solution of a non-negative right-hand side is non-negative and good to a
+//! small relative error, however stiff the rates are. With e = 0 the same elimination gives the null vector, tails
+//! included.
 
 use nalgebra::DVector;
 

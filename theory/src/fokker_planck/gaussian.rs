@@ -1,14 +1,12 @@
-//! The Fokker-Planck equation (10), (34) with linear drift and constant diffusion, and a Gaussian as its claimed solution:
-//! current (35) in corrected form (erratum E17) and residual. With s(x) = grad ln p = -C^{-1} (x - m):
-//!
-//! ```text
-//! J = (-A (x - mu) - kappa^{-1} D s) p
-//! dm/dt = -A (m - mu),   dC/dt = -A C - C A^T + 2 kappa^{-1} D
-//! (dp/dt + div J) / p = -tr(C^{-1} C')/2 - s.m' + s^T C' s / 2 - tr A + kappa^{-1} tr(D C^{-1}) + (J/p).s
-//! ```
+//! The Fokker-Planck equation (10), (34) with linear drift and constant diffusion, and a Gaussian as its claimed
+//! solution: current (35) in corrected form (erratum E17) and residual. With the score s,
+#![doc = langevin_equation::equation!(r"s(x) = \nabla \ln p = -C^{-1} (x - m), \qquad J = \left( -A (x - \mu) - \kappa^{-1} D s \right) p")]
+#![doc = langevin_equation::equation!(r"\dot m = -A (m - \mu), \qquad \dot C = -A C - C A^\top + 2 \kappa^{-1} D")]
+#![doc = langevin_equation::equation!(r"\frac{1}{p} \left( \frac{\partial p}{\partial t} + \operatorname{div} J \right) = -\tfrac12 \operatorname{tr}(C^{-1} \dot C) - s \cdot \dot m + \tfrac12 s^\top \dot C s - \operatorname{tr} A + \kappa^{-1} \operatorname{tr}(D C^{-1}) + \frac{J \cdot s}{p}")]
 //!
 //! The drift matrix need not be symmetric and D may be singular, as both are in phase space (errata E12, E15).
 
+use langevin_equation::equation;
 use nalgebra::{DMatrix, DVector};
 
 use super::{require_diffusion, require_kappa};
@@ -18,6 +16,7 @@ use crate::linear_algebra::{require_finite, require_shape, require_vector};
 use crate::variational::Gaussian;
 
 /// A Gaussian density N(m, C) with non-singular covariance, n-dimensional.
+#[doc = equation!(r"p(x) = \det(2 \pi C)^{-1/2} \exp\left( -\tfrac12 (x - m)^\top C^{-1} (x - m) \right)")]
 ///
 /// ```
 /// use langevin_theory::fokker_planck::GaussianDensity;
@@ -40,8 +39,15 @@ impl GaussianDensity {
     /// The density with this mean (n) and covariance (n x n).
     ///
     /// # Errors
-    /// [`TheoryError::Shape`], [`TheoryError::NotFinite`], [`TheoryError::NotPositiveSemiDefinite`] for a covariance that is
-    /// not symmetric; [`TheoryError::Singular`] for one without inverse.
+    /// [`TheoryError::Shape`], [`TheoryError::NotFinite`], [`TheoryError::NotPositiveSemiDefinite`] for a covariance
+    /// that is not symmetric; [`TheoryError::Singular`] for one without inverse.
+    ///
+    /// ```
+    /// use langevin_theory::fokker_planck::GaussianDensity;
+    /// use nalgebra::{dmatrix, dvector};
+    /// assert!(GaussianDensity::new(dvector![0.0], dmatrix![2.0]).is_ok());
+    /// assert!(GaussianDensity::new(dvector![0.0], dmatrix![0.0]).is_err());
+    /// ```
     pub fn new(mean: DVector<f64>, covariance: DMatrix<f64>) -> Result<Self> {
         let factor = Gaussian::new(mean.clone(), &covariance)?.factor()?;
         let log_normaliser = 0.5 * (factor.log_determinant() + mean.len() as f64 * std::f64::consts::TAU.ln());
@@ -49,31 +55,61 @@ impl GaussianDensity {
         Ok(Self { mean, covariance, precision, log_normaliser })
     }
 
-    /// m, n.
+    /// m, n entries.
+    ///
+    /// ```
+    /// # use langevin_theory::fokker_planck::GaussianDensity;
+    /// # use nalgebra::{dmatrix, dvector};
+    /// let normal = GaussianDensity::new(dvector![1.0], dmatrix![4.0]).unwrap();
+    /// assert_eq!(normal.mean()[0], 1.0);
+    /// ```
     pub fn mean(&self) -> &DVector<f64> {
         &self.mean
     }
 
     /// C, n x n.
+    ///
+    /// ```
+    /// # use langevin_theory::fokker_planck::GaussianDensity;
+    /// # use nalgebra::{dmatrix, dvector};
+    /// let normal = GaussianDensity::new(dvector![1.0], dmatrix![4.0]).unwrap();
+    /// assert_eq!(normal.covariance()[(0, 0)], 4.0);
+    /// ```
     pub fn covariance(&self) -> &DMatrix<f64> {
         &self.covariance
     }
 
     /// C^{-1}, n x n.
+    ///
+    /// ```
+    /// # use langevin_theory::fokker_planck::GaussianDensity;
+    /// # use nalgebra::{dmatrix, dvector};
+    /// let normal = GaussianDensity::new(dvector![1.0], dmatrix![4.0]).unwrap();
+    /// assert_eq!(normal.precision()[(0, 0)], 0.25);
+    /// ```
     pub fn precision(&self) -> &DMatrix<f64> {
         &self.precision
     }
 
-    /// s = grad ln p = -C^{-1} (x - m), n.
+    /// The gradient of the log-density, n entries, each in one over the unit of its coordinate,
+    #[doc = equation!(r"s(x) = \nabla \ln p = -C^{-1} (x - m)")]
     ///
     /// # Errors
     /// [`TheoryError::Shape`], [`TheoryError::NotFinite`] for a point that is none.
+    ///
+    /// ```
+    /// # use langevin_theory::fokker_planck::GaussianDensity;
+    /// # use nalgebra::{dmatrix, dvector};
+    /// let normal = GaussianDensity::new(dvector![1.0], dmatrix![4.0]).unwrap();
+    /// assert_eq!(normal.score(&dvector![3.0]).unwrap()[0], -0.5); // -(3 - 1) / 4
+    /// ```
     pub fn score(&self, point: &DVector<f64>) -> Result<DVector<f64>> {
         require_vector("point", point, self.mean.len())?;
         Ok(-(&self.precision * (point - &self.mean)))
     }
 
     /// ln p; exact where p itself underflows.
+    #[doc = equation!(r"\ln p(x) = -\tfrac12 (x - m)^\top C^{-1} (x - m) - \tfrac12 \ln \det(2 \pi C)")]
     ///
     /// # Errors
     /// As [`GaussianDensity::score`].
@@ -95,12 +131,21 @@ impl GaussianDensity {
     ///
     /// # Errors
     /// As [`GaussianDensity::score`].
+    ///
+    /// ```
+    /// # use langevin_theory::fokker_planck::GaussianDensity;
+    /// # use nalgebra::{dmatrix, dvector};
+    /// let normal = GaussianDensity::new(dvector![1.0], dmatrix![4.0]).unwrap();
+    /// let density = |x: f64| normal.density(&dvector![x]).unwrap();
+    /// assert!((density(3.0) / density(1.0) - (-0.5_f64).exp()).abs() < 1e-15); // one deviation from the mean
+    /// ```
     pub fn density(&self, point: &DVector<f64>) -> Result<f64> {
         Ok(self.log_density(point)?.exp())
     }
 }
 
-/// The Fokker-Planck equation with drift -A (x - mu), constant diffusion D and inverse temperature kappa.
+/// The Fokker-Planck equation with drift -A (x - mu), constant diffusion D and inverse temperature kappa (10),
+#[doc = equation!(r"\frac{\partial p}{\partial t} = -\operatorname{div} J, \qquad J = -A (x - \mu)\, p - \kappa^{-1} D\, \nabla p")]
 ///
 /// A claimed law is checked at any point: here the stationary law of phase space for one mode (erratum E12: A is not
 /// symmetric), whose current circulates.
@@ -130,11 +175,18 @@ pub struct LinearFokkerPlanck {
 }
 
 impl LinearFokkerPlanck {
-    /// The equation for A (n x n), mu (n), D (n x n, symmetric positive semi-definite) and kappa.
+    /// The equation for A (n x n, per unit time), mu (n), D (n x n, symmetric positive semi-definite) and kappa.
     ///
     /// # Errors
     /// [`TheoryError::Shape`], [`TheoryError::NotFinite`], [`TheoryError::NotPositiveSemiDefinite`],
     /// [`TheoryError::InvalidValue`] for kappa, [`TheoryError::Overflow`] for D / kappa.
+    ///
+    /// ```
+    /// use langevin_theory::fokker_planck::LinearFokkerPlanck;
+    /// use nalgebra::{dmatrix, dvector};
+    /// let make = |diffusion| LinearFokkerPlanck::new(dmatrix![1.0], dvector![0.0], dmatrix![diffusion], 1.0);
+    /// assert!(make(0.0).is_ok() && make(-1.0).is_err());
+    /// ```
     pub fn new(drift: DMatrix<f64>, mean: DVector<f64>, diffusion: DMatrix<f64>, kappa: f64) -> Result<Self> {
         let size = mean.len();
         require_shape("drift", &drift, size, size)?;
@@ -153,25 +205,49 @@ impl LinearFokkerPlanck {
         require_vector("mean of the law", law.mean(), self.mean.len())
     }
 
-    /// J / p = -A (x - mu) - kappa^{-1} D grad ln p, n, per unit time: also where p underflows.
+    /// The current over the density, n entries, coordinates per unit time: also where p underflows.
+    #[doc = equation!(r"\frac{J}{p} = -A (x - \mu) - \kappa^{-1} D\, \nabla \ln p")]
     ///
     /// # Errors
     /// [`TheoryError::Shape`], [`TheoryError::NotFinite`] for a point or a law that do not fit.
+    ///
+    /// ```
+    /// use langevin_theory::fokker_planck::{GaussianDensity, LinearFokkerPlanck};
+    /// use nalgebra::{dmatrix, dvector};
+    /// let equation = LinearFokkerPlanck::new(dmatrix![2.0], dvector![0.0], dmatrix![1.0], 1.0).unwrap();
+    /// let velocity = |variance| {
+    ///     let law = GaussianDensity::new(dvector![0.0], dmatrix![variance]).unwrap();
+    ///     equation.current_velocity(&law, &dvector![1.0]).unwrap()[0]
+    /// };
+    /// assert_eq!(velocity(0.5), 0.0); // the stationary law: drift and diffusion balance
+    /// assert_eq!(velocity(1.0), -1.0); // too wide: it contracts
+    /// ```
     pub fn current_velocity(&self, law: &GaussianDensity, point: &DVector<f64>) -> Result<DVector<f64>> {
         self.require_law(law)?;
         let score = law.score(point)?;
         Ok(-(&self.drift * (point - &self.mean)) - &self.diffusion * score)
     }
 
-    /// The probability current J of (35), corrected (erratum E17), n, density per unit time.
+    /// The probability current J of (35), corrected (erratum E17), n entries, density times coordinates per unit time.
+    #[doc = equation!(r"J = -A (x - \mu)\, p - \kappa^{-1} D\, \nabla p")]
     ///
     /// # Errors
     /// As [`LinearFokkerPlanck::current_velocity`].
+    ///
+    /// ```
+    /// use langevin_theory::fokker_planck::{GaussianDensity, LinearFokkerPlanck};
+    /// use nalgebra::{dmatrix, dvector};
+    /// let equation = LinearFokkerPlanck::new(dmatrix![2.0], dvector![0.0], dmatrix![1.0], 1.0).unwrap();
+    /// let law = GaussianDensity::new(dvector![0.0], dmatrix![1.0]).unwrap();
+    /// let at = dvector![1.0];
+    /// assert_eq!(equation.current(&law, &at).unwrap()[0], -law.density(&at).unwrap());
+    /// ```
     pub fn current(&self, law: &GaussianDensity, point: &DVector<f64>) -> Result<DVector<f64>> {
         Ok(self.current_velocity(law, point)? * law.density(point)?)
     }
 
-    /// The rates (dm/dt, dC/dt) with which a Gaussian solution moves, n and n x n.
+    /// The rates (dm/dt, dC/dt) with which a Gaussian solution moves, n and n x n, per unit time.
+    #[doc = equation!(r"\dot m = -A (m - \mu), \qquad \dot C = -A C - C A^\top + 2 \kappa^{-1} D")]
     ///
     /// # Errors
     /// [`TheoryError::Shape`].
@@ -192,11 +268,24 @@ impl LinearFokkerPlanck {
         Ok((-(&self.drift * (law.mean() - &self.mean)), covariance_rate))
     }
 
-    /// (dp/dt + div J) / p for a claimed solution N(m(t), C(t)) with the given dm/dt and dC/dt, per unit time: zero at every
-    /// point exactly when the claim solves (10).
+    /// The residual of (10) over the density, for a claimed solution N(m(t), C(t)) with the given dm/dt (n) and dC/dt
+    /// (n x n), per unit time: zero at every point exactly when the claim solves (10).
+    #[doc = equation!(r"\frac{1}{p} \left( \frac{\partial p}{\partial t} + \operatorname{div} J \right) = -\tfrac12 \operatorname{tr}(C^{-1} \dot C) - s \cdot \dot m + \tfrac12 s^\top \dot C s - \operatorname{tr} A + \kappa^{-1} \operatorname{tr}(D C^{-1}) + \frac{J \cdot s}{p}")]
     ///
     /// # Errors
-    /// As [`LinearFokkerPlanck::current_velocity`], and [`TheoryError::Shape`], [`TheoryError::NotFinite`] for the rates.
+    /// As [`LinearFokkerPlanck::current_velocity`], and [`TheoryError::Shape`], [`TheoryError::NotFinite`] for the
+    /// rates.
+    ///
+    /// ```
+    /// use langevin_theory::fokker_planck::{GaussianDensity, LinearFokkerPlanck};
+    /// use nalgebra::{dmatrix, dvector};
+    /// let equation = LinearFokkerPlanck::new(dmatrix![2.0], dvector![0.0], dmatrix![1.0], 1.0).unwrap();
+    /// let law = GaussianDensity::new(dvector![0.0], dmatrix![1.0]).unwrap();
+    /// let residual = |rate| equation.relative_residual(&law, &dvector![0.0], &dmatrix![rate], &dvector![40.0]);
+    /// // the variance changes at -2 a C + 2 D / kappa = -2; at the point p underflows
+    /// assert_eq!(residual(-2.0).unwrap(), 0.0);
+    /// assert!(residual(0.0).unwrap().abs() > 1.0);
+    /// ```
     pub fn relative_residual(
         &self,
         law: &GaussianDensity,
@@ -217,10 +306,22 @@ impl LinearFokkerPlanck {
         Ok(growth + divergence + velocity.dot(&score))
     }
 
-    /// dp/dt + div J, the residual of (10) itself, density per unit time.
+    /// The residual of (10) itself, density per unit time,
+    #[doc = equation!(r"\frac{\partial p}{\partial t} + \operatorname{div} J")]
     ///
     /// # Errors
     /// As [`LinearFokkerPlanck::relative_residual`].
+    ///
+    /// ```
+    /// use langevin_theory::fokker_planck::{GaussianDensity, LinearFokkerPlanck};
+    /// use nalgebra::{dmatrix, dvector};
+    /// let equation = LinearFokkerPlanck::new(dmatrix![2.0], dvector![0.0], dmatrix![1.0], 1.0).unwrap();
+    /// let law = GaussianDensity::new(dvector![0.0], dmatrix![1.0]).unwrap();
+    /// let (still, at) = (dmatrix![0.0], dvector![0.0]);
+    /// // div J = -a p + (D / kappa) p / C at the mean
+    /// let expected = -law.density(&at).unwrap();
+    /// assert!((equation.residual(&law, &dvector![0.0], &still, &at).unwrap() - expected).abs() < 1e-15);
+    /// ```
     pub fn residual(
         &self,
         law: &GaussianDensity,

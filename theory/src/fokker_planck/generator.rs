@@ -1,26 +1,20 @@
-//! The Fokker-Planck equation (34) on a grid: finite volumes with no flux through the boundary, written as rates of a Markov
-//! chain on the cells, so that densities stay non-negative and the mass is conserved whatever the cells.
+//! The Fokker-Planck equation (34) on a grid: finite volumes with no flux through the boundary, written as rates of a
+//! Markov chain on the cells, so that densities stay non-negative and the mass is conserved whatever the cells.
 //!
-//! With cells h_x by h_y, the cross term is carried by jumps along the diagonals and taken out of the axes:
+//! With cells h_x by h_y, the cross term is carried by jumps along the diagonals and taken out of the axes; with
+//! `Delta_d^2` the second difference along the diagonal of the sign of D_xy,
+#![doc = langevin_equation::equation!(r"\operatorname{div} \operatorname{div}(D p) = \partial_x^2 (a_x p) + \partial_y^2 (a_y p) + \frac{\Delta_d^2 \left( |D_{xy}|\, p \right)}{h_x h_y}, \qquad a_x = D_{xx} - |D_{xy}| \frac{h_x}{h_y}, \qquad a_y = D_{yy} - |D_{xy}| \frac{h_y}{h_x}")]
+//! which needs a_x, a_y >= 0: h_x/h_y between |D_xy|/D_yy and D_xx/|D_xy|. The rate along the diagonal is `|D_xy| /
+//! (kappa h_x h_y)`. On each axis exponential fitting (Scharfetter and Gummel 1969) of the drift with the Ito term
+//! taken in, at the face between cells 0 and 1:
+#![doc = langevin_equation::equation!(r"c = b - \frac{a_1 - a_0}{\kappa h}, \qquad a = \frac{a_1 - a_0}{\ln(a_1 / a_0)}, \qquad w = \frac{\kappa h c}{a}, \qquad r_{0 \to 1} = \frac{c/h}{1 - e^{-w}}, \qquad r_{1 \to 0} = \frac{c/h}{e^w - 1}")]
 //!
-//! ```text
-//! div div(D p) = d_x^2 (a_x p) + d_y^2 (a_y p) + (second difference of |D_xy| p along the diagonal of its sign) / (h_x h_y)
-//! a_x = D_xx - |D_xy| h_x/h_y,   a_y = D_yy - |D_xy| h_y/h_x,   rate along the diagonal |D_xy| / (kappa h_x h_y)
-//! ```
-//!
-//! which needs a_x, a_y >= 0: h_x/h_y between |D_xy|/D_yy and D_xx/|D_xy|. On each axis exponential fitting (Scharfetter and
-//! Gummel 1969) of the drift with the Ito term taken in, at the face between cells 0 and 1:
-//!
-//! ```text
-//! c = b(face) - (a_1 - a_0) / (kappa h),   a = (a_1 - a_0) / ln(a_1/a_0),   w = kappa h c / a
-//! rate 0 -> 1 = (c/h) / (1 - e^{-w}),      rate 1 -> 0 = (c/h) / (e^w - 1)
-//! ```
-//!
-//! The logarithmic mean a makes `a p ~ exp(kappa int b/a)` carry no flux exactly: on a line, a linear drift with D constant
-//! or `d0 + d1 x^2` has its exact law at the centres of the cells. Second order in the cells where a > 0; where a = 0 it
-//! becomes upwinding, which is first order. Where the density reaches the boundary and D_xy is not 0 there, the boundary is
-//! first order.
+//! The logarithmic mean a makes `a p ~ exp(kappa int b/a)` carry no flux exactly: on a line, a linear drift with D
+//! constant or `d0 + d1 x^2` has its exact law at the centres of the cells. Second order in the cells where a > 0;
+//! where a = 0 it becomes upwinding, which is first order. Where the density reaches the boundary and D_xy is not 0
+//! there, the boundary is first order.
 
+use langevin_equation::equation;
 use nalgebra::{DMatrix, DVector};
 
 use super::elimination::Elimination;
@@ -33,7 +27,16 @@ use crate::linear_algebra::require_vector;
 /// Where a cell's mass can go: (columns, rows).
 const NEIGHBOURS: [(isize, isize); 8] = [(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, -1), (1, -1), (-1, 1)];
 
-/// The generator of the process (33) on a grid.
+/// The generator of the process (33) on a grid: finite volumes with no flux through the boundary, as rates r of a
+/// Markov chain on the cells, so that densities stay non-negative and the mass is conserved whatever the cells.
+#[doc = equation!(r"\frac{d p_i}{d t} = \sum_j \left( r_{j \to i}\, p_j - r_{i \to j}\, p_i \right)")]
+/// Along an axis with cells of width h, between cells 0 and 1 with diffusions a_0 and a_1, the rates are those of
+/// exponential fitting (Scharfetter and Gummel 1969) of the drift with the Ito term taken in,
+#[doc = equation!(r"c = b - \frac{a_1 - a_0}{\kappa h}, \qquad a = \frac{a_1 - a_0}{\ln(a_1 / a_0)}, \qquad w = \frac{\kappa h c}{a}, \qquad r_{0 \to 1} = \frac{c/h}{1 - e^{-w}}, \qquad r_{1 \to 0} = \frac{c/h}{e^w - 1}")]
+/// In two dimensions a cross term is carried by jumps along the diagonals, at `|D_xy| / (kappa h_x h_y)`, and taken out
+/// of the axes, which leaves
+#[doc = equation!(r"a_x = D_{xx} - |D_{xy}| \frac{h_x}{h_y} \ge 0, \qquad a_y = D_{yy} - |D_{xy}| \frac{h_y}{h_x} \ge 0")]
+/// Second order in the cells where these are positive; where one is 0 it becomes upwinding, which is first order.
 ///
 /// ```
 /// use langevin_theory::fokker_planck::{Axis, Grid, GridFokkerPlanck};
@@ -134,11 +137,27 @@ impl GridFokkerPlanck {
     }
 
     /// The grid.
+    ///
+    /// ```
+    /// # use langevin_theory::fokker_planck::{Axis, Grid, GridFokkerPlanck};
+    /// # use nalgebra::dmatrix;
+    /// let line = Grid::new(&[Axis::new(-1.0, 1.0, 8).unwrap()]).unwrap();
+    /// let equation = GridFokkerPlanck::new(&line, 1.0, |x| -x, |_| dmatrix![1.0]).unwrap();
+    /// assert_eq!(equation.grid(), &line);
+    /// ```
     pub fn grid(&self) -> &Grid {
         &self.grid
     }
 
-    /// The largest total rate at which a cell is left, per unit time: about `2 D / (kappa h^2)` per axis.
+    /// The largest total rate q at which a cell is left, per unit time: about `2 D / (kappa h^2)` per axis.
+    ///
+    /// ```
+    /// use langevin_theory::fokker_planck::{Axis, Grid, GridFokkerPlanck};
+    /// use nalgebra::{dmatrix, dvector};
+    /// let line = Grid::new(&[Axis::new(0.0, 1.0, 10).unwrap()]).unwrap();
+    /// let equation = GridFokkerPlanck::new(&line, 1.0, |_| dvector![0.0], |_| dmatrix![3.0]).unwrap();
+    /// assert!((equation.largest_exit_rate() - 2.0 * 3.0 / 0.01).abs() < 1e-9);
+    /// ```
     pub fn largest_exit_rate(&self) -> f64 {
         self.exit_rates.iter().copied().fold(0.0, f64::max)
     }
@@ -187,7 +206,9 @@ impl GridFokkerPlanck {
         })
     }
 
-    /// dp/dt = G p on each cell, density per unit time. Its sum is zero: what leaves a cell arrives in another.
+    /// The rate of change of a density on each cell, density per unit time. Its sum is zero: what leaves a cell arrives
+    /// in another.
+    #[doc = equation!(r"\frac{d p_i}{d t} = \sum_j \left( r_{j \to i}\, p_j - r_{i \to j}\, p_i \right)")]
     ///
     /// # Errors
     /// [`TheoryError::Shape`] for a density on another grid.
@@ -213,8 +234,9 @@ impl GridFokkerPlanck {
         Ok(change)
     }
 
-    /// The probability current J of (35), corrected (erratum E17), at the centre of each cell: cells x dimension, density per
-    /// unit time. Each transition counts half in either of its cells.
+    /// The probability current J of (35), corrected (erratum E17), at the centre of each cell: cells x dimension,
+    /// density times coordinates per unit time. Each transition counts half in either of its cells.
+    #[doc = equation!(r"J = b\, p - \kappa^{-1} \operatorname{div}(D p)")]
     ///
     /// # Errors
     /// [`TheoryError::Shape`] for a density on another grid.
@@ -268,12 +290,12 @@ impl GridFokkerPlanck {
         Ok(())
     }
 
-    /// The stationary density (36): the null vector of the generator, directly, tails included: in every
+    /// The stationary density (36), `G p = 0`: the null vector of the generator, directly, tails included. In every
     /// cell inflow and outflow agree to 1e-10 of either, usually to rounding.
     ///
     /// # Errors
-    /// [`TheoryError::Singular`] when not every cell is reached from every other (erratum E16), as without diffusion or with
-    /// slopes beyond the range of doubles; [`TheoryError::Overflow`] when such slopes leave too few digits;
+    /// [`TheoryError::Singular`] when not every cell is reached from every other (erratum E16), as without diffusion or
+    /// with slopes beyond the range of doubles; [`TheoryError::Overflow`] when such slopes leave too few digits;
     /// [`TheoryError::InvalidValue`] for a grid too large to eliminate.
     ///
     /// ```

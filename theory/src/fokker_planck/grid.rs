@@ -23,8 +23,15 @@ impl Axis {
     /// The interval [low, high] in so many cells.
     ///
     /// # Errors
-    /// [`TheoryError::InvalidValue`] for bounds that are not finite or not in order, for no cell at all, and for cells so
-    /// narrow that doubles do not tell their centres apart.
+    /// [`TheoryError::InvalidValue`] for bounds that are not finite or not in order, for no cell at all, and for cells
+    /// so narrow that doubles do not tell their centres apart.
+    ///
+    /// ```
+    /// use langevin_theory::fokker_planck::Axis;
+    /// assert!(Axis::new(0.0, 1.0, 10).is_ok());
+    /// assert!(Axis::new(1.0, 0.0, 10).is_err() && Axis::new(0.0, 1.0, 0).is_err());
+    /// assert!(Axis::new(1.0, 1.0 + 1e-15, 10).is_err());
+    /// ```
     pub fn new(low: f64, high: f64, cells: usize) -> Result<Self> {
         if !low.is_finite() {
             return Err(TheoryError::InvalidValue { name: "low", value: low, admissible: "finite" });
@@ -51,26 +58,55 @@ impl Axis {
     }
 
     /// Lower end.
+    ///
+    /// ```
+    /// # use langevin_theory::fokker_planck::Axis;
+    /// let axis = Axis::new(-1.0, 1.0, 4).unwrap();
+    /// assert_eq!(axis.low(), -1.0);
+    /// ```
     pub fn low(&self) -> f64 {
         self.low
     }
 
     /// Upper end.
+    ///
+    /// ```
+    /// # use langevin_theory::fokker_planck::Axis;
+    /// let axis = Axis::new(-1.0, 1.0, 4).unwrap();
+    /// assert_eq!(axis.high(), 1.0);
+    /// ```
     pub fn high(&self) -> f64 {
         self.high
     }
 
     /// Number of cells.
+    ///
+    /// ```
+    /// # use langevin_theory::fokker_planck::Axis;
+    /// assert_eq!(Axis::new(-1.0, 1.0, 4).unwrap().cells(), 4);
+    /// ```
     pub fn cells(&self) -> usize {
         self.cells
     }
 
-    /// Width of a cell.
+    /// Width of a cell, (high - low) / cells.
+    ///
+    /// ```
+    /// # use langevin_theory::fokker_planck::Axis;
+    /// let axis = Axis::new(-1.0, 1.0, 4).unwrap();
+    /// assert_eq!(axis.width(), 0.5);
+    /// ```
     pub fn width(&self) -> f64 {
         (self.high - self.low) / self.cells as f64
     }
 
     /// The edge before cell `index`; edge 0 is the lower end and edge `cells` the upper one.
+    ///
+    /// ```
+    /// # use langevin_theory::fokker_planck::Axis;
+    /// let axis = Axis::new(-1.0, 1.0, 4).unwrap();
+    /// assert_eq!((axis.edge(0), axis.edge(1), axis.edge(4)), (-1.0, -0.5, 1.0));
+    /// ```
     pub fn edge(&self, index: usize) -> f64 {
         // symmetric in the two ends, so that a symmetric interval has symmetric edges
         let fraction = index as f64 / self.cells as f64;
@@ -78,6 +114,12 @@ impl Axis {
     }
 
     /// Centre of a cell.
+    ///
+    /// ```
+    /// # use langevin_theory::fokker_planck::Axis;
+    /// let axis = Axis::new(-1.0, 1.0, 4).unwrap();
+    /// assert_eq!((axis.centre(0), axis.centre(3)), (-0.75, 0.75));
+    /// ```
     pub fn centre(&self, index: usize) -> f64 {
         let fraction = (index as f64 + 0.5) / self.cells as f64;
         self.low * (1.0 - fraction) + self.high * fraction
@@ -103,7 +145,15 @@ impl Grid {
     /// The product of one or two axes.
     ///
     /// # Errors
-    /// [`TheoryError::Shape`] for another number of axes; [`TheoryError::InvalidValue`] for more than 2^24 cells.
+    /// [`TheoryError::Shape`] for another number of axes; [`TheoryError::InvalidValue`] for more than 2^24 cells;
+    /// [`TheoryError::Overflow`] for the volume of a cell.
+    ///
+    /// ```
+    /// use langevin_theory::fokker_planck::{Axis, Grid};
+    /// let axis = Axis::new(0.0, 1.0, 5000).unwrap();
+    /// assert_eq!(Grid::new(&[axis]).unwrap().cells(), 5000);
+    /// assert!(Grid::new(&[axis, axis]).is_err()); // 25 million cells
+    /// ```
     pub fn new(axes: &[Axis]) -> Result<Self> {
         if !(1..=2).contains(&axes.len()) {
             return Err(TheoryError::Shape {
@@ -127,28 +177,63 @@ impl Grid {
         Ok(Self { axes: axes.to_vec() })
     }
 
-    /// One or two.
+    /// Number of coordinates: one or two.
+    ///
+    /// ```
+    /// # use langevin_theory::fokker_planck::{Axis, Grid};
+    /// let axis = Axis::new(0.0, 1.0, 2).unwrap();
+    /// let square = Grid::new(&[axis, axis]).unwrap();
+    /// assert_eq!(square.dimension(), 2);
+    /// ```
     pub fn dimension(&self) -> usize {
         self.axes.len()
     }
 
     /// The axes, first coordinate first.
+    ///
+    /// ```
+    /// # use langevin_theory::fokker_planck::{Axis, Grid};
+    /// let axis = Axis::new(0.0, 1.0, 2).unwrap();
+    /// let square = Grid::new(&[axis, axis]).unwrap();
+    /// assert_eq!(square.axes(), [axis, axis]);
+    /// ```
     pub fn axes(&self) -> &[Axis] {
         &self.axes
     }
 
-    /// Number of cells.
+    /// Number of cells: the product of those of the axes.
+    ///
+    /// ```
+    /// # use langevin_theory::fokker_planck::{Axis, Grid};
+    /// let axis = Axis::new(0.0, 1.0, 2).unwrap();
+    /// assert_eq!(Grid::new(&[axis, axis]).unwrap().cells(), 4);
+    /// ```
     pub fn cells(&self) -> usize {
         self.axes.iter().map(Axis::cells).product()
     }
 
     /// Length or area of a cell.
+    ///
+    /// ```
+    /// # use langevin_theory::fokker_planck::{Axis, Grid};
+    /// let axis = Axis::new(0.0, 1.0, 2).unwrap();
+    /// let square = Grid::new(&[axis, axis]).unwrap();
+    /// assert_eq!(square.cell_volume(), 0.25);
+    /// ```
     pub fn cell_volume(&self) -> f64 {
         self.axes.iter().map(Axis::width).product()
     }
 
-    /// Centre of a cell, as many coordinates as there are axes. Cells are numbered from 0 with the first coordinate fastest;
-    /// a number beyond the last cell is a point beyond the upper end.
+    /// Centre of a cell, as many coordinates as there are axes. Cells are numbered from 0 with the first coordinate
+    /// fastest; a number beyond the last cell is a point beyond the upper end.
+    ///
+    /// ```
+    /// # use langevin_theory::fokker_planck::{Axis, Grid};
+    /// let axis = Axis::new(0.0, 1.0, 2).unwrap();
+    /// let square = Grid::new(&[axis, axis]).unwrap();
+    /// assert_eq!(square.centre(1).as_slice(), [0.75, 0.25]);
+    /// assert_eq!(square.centre(2).as_slice(), [0.25, 0.75]);
+    /// ```
     pub fn centre(&self, cell: usize) -> DVector<f64> {
         let [column, row] = self.position(cell);
         DVector::from_fn(self.dimension(), |axis, _| self.axes[axis].centre([column, row][axis]))

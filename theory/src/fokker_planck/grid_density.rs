@@ -1,9 +1,8 @@
-//! A probability density that is constant on each cell of a grid: moments, distances, and the free energy of Theorem 2,
-//!
-//! ```text
-//! F(p) = E[Psi] + kappa^{-1} E[ln p]        (38) with Phi, Theorem 2 with Psi
-//! ```
+//! A probability density that is constant on each cell of a grid: moments, distances, and the free energy, (38) with
+//! Phi and Theorem 2 with Psi,
+#![doc = langevin_equation::equation!(r"F(p) = \mathbb{E}[\Psi] + \kappa^{-1}\, \mathbb{E}[\ln p]")]
 
+use langevin_equation::equation;
 use nalgebra::{DMatrix, DVector};
 
 use super::grid::Grid;
@@ -28,11 +27,19 @@ pub struct GridDensity {
 }
 
 impl GridDensity {
-    /// The density with these relative values, one per cell.
+    /// The density with these relative values, one per cell; they are divided by their integral.
     ///
     /// # Errors
-    /// [`TheoryError::Shape`], [`TheoryError::NotFinite`], [`TheoryError::InvalidValue`] for a negative value or a sum of zero,
-    /// [`TheoryError::Overflow`] when a density exceeds the largest double.
+    /// [`TheoryError::Shape`], [`TheoryError::NotFinite`], [`TheoryError::InvalidValue`] for a negative value or a sum
+    /// of zero, [`TheoryError::Overflow`] when a density exceeds the largest double.
+    ///
+    /// ```
+    /// use langevin_theory::fokker_planck::{Axis, Grid, GridDensity};
+    /// use nalgebra::dvector;
+    /// let line = Grid::new(&[Axis::new(0.0, 4.0, 2).unwrap()]).unwrap(); // cells of length 2
+    /// assert_eq!(GridDensity::from_values(&line, &dvector![1.0, 3.0]).unwrap().values(), &dvector![0.125, 0.375]);
+    /// assert!(GridDensity::from_values(&line, &dvector![1.0, -1.0]).is_err());
+    /// ```
     pub fn from_values(grid: &Grid, values: &DVector<f64>) -> Result<Self> {
         require_vector("density", values, grid.cells())?;
         if let Some(&value) = values.iter().find(|&&value| value < 0.0) {
@@ -60,6 +67,13 @@ impl GridDensity {
     ///
     /// # Errors
     /// As [`GridDensity::from_values`].
+    ///
+    /// ```
+    /// use langevin_theory::fokker_planck::{Axis, Grid, GridDensity};
+    /// let line = Grid::new(&[Axis::new(0.0, 1.0, 10).unwrap()]).unwrap();
+    /// let rising = GridDensity::from_function(&line, |x| x[0]).unwrap();
+    /// assert!((rising.values()[9] / rising.values()[0] - 19.0).abs() < 1e-12); // centres 0.95 and 0.05
+    /// ```
     pub fn from_function(grid: &Grid, function: impl Fn(&DVector<f64>) -> f64) -> Result<Self> {
         Self::from_values(grid, &DVector::from_fn(grid.cells(), |cell, _| function(&grid.centre(cell))))
     }
@@ -68,6 +82,15 @@ impl GridDensity {
     ///
     /// # Errors
     /// [`TheoryError::Shape`], [`TheoryError::NotFinite`]; [`TheoryError::InvalidValue`] for a point outside the grid.
+    ///
+    /// ```
+    /// use langevin_theory::fokker_planck::{Axis, Grid, GridDensity};
+    /// use nalgebra::dvector;
+    /// let line = Grid::new(&[Axis::new(0.0, 1.0, 10).unwrap()]).unwrap();
+    /// let start = GridDensity::point_mass(&line, &dvector![0.42]).unwrap();
+    /// assert!((start.mean()[0] - 0.45).abs() < 1e-15); // the centre of its cell
+    /// assert!(GridDensity::point_mass(&line, &dvector![1.5]).is_err());
+    /// ```
     pub fn point_mass(grid: &Grid, point: &DVector<f64>) -> Result<Self> {
         require_vector("point", point, grid.dimension())?;
         let Some(home) = grid.cell_of(point) else {
@@ -77,21 +100,53 @@ impl GridDensity {
     }
 
     /// The grid.
+    ///
+    /// ```
+    /// # use langevin_theory::fokker_planck::{Axis, Grid, GridDensity};
+    /// # use nalgebra::dvector;
+    /// let line = Grid::new(&[Axis::new(0.0, 4.0, 2).unwrap()]).unwrap();
+    /// let density = GridDensity::from_values(&line, &dvector![1.0, 3.0]).unwrap();
+    /// assert_eq!(density.grid(), &line);
+    /// ```
     pub fn grid(&self) -> &Grid {
         &self.grid
     }
 
-    /// The density on each cell.
+    /// The density on each cell, in one over the product of the units of the coordinates.
+    ///
+    /// ```
+    /// # use langevin_theory::fokker_planck::{Axis, Grid, GridDensity};
+    /// # use nalgebra::dvector;
+    /// let line = Grid::new(&[Axis::new(0.0, 4.0, 2).unwrap()]).unwrap();
+    /// let density = GridDensity::from_values(&line, &dvector![1.0, 3.0]).unwrap();
+    /// assert_eq!(density.values().as_slice(), [0.125, 0.375]);
+    /// ```
     pub fn values(&self) -> &DVector<f64> {
         &self.values
     }
 
     /// The integral: 1 up to rounding.
+    ///
+    /// ```
+    /// # use langevin_theory::fokker_planck::{Axis, Grid, GridDensity};
+    /// # use nalgebra::dvector;
+    /// let line = Grid::new(&[Axis::new(0.0, 4.0, 2).unwrap()]).unwrap();
+    /// let density = GridDensity::from_values(&line, &dvector![1.0, 3.0]).unwrap();
+    /// assert_eq!(density.mass(), 1.0);
+    /// ```
     pub fn mass(&self) -> f64 {
         sum(&self.values) * self.grid.cell_volume()
     }
 
     /// Mean of the centres of the cells, one entry per coordinate.
+    ///
+    /// ```
+    /// # use langevin_theory::fokker_planck::{Axis, Grid, GridDensity};
+    /// # use nalgebra::dvector;
+    /// let line = Grid::new(&[Axis::new(0.0, 4.0, 2).unwrap()]).unwrap();
+    /// let density = GridDensity::from_values(&line, &dvector![1.0, 3.0]).unwrap();
+    /// assert_eq!(density.mean()[0], 0.25 * 1.0 + 0.75 * 3.0);
+    /// ```
     pub fn mean(&self) -> DVector<f64> {
         let volume = self.grid.cell_volume();
         (0..self.grid.cells()).fold(DVector::zeros(self.grid.dimension()), |mean, cell| {
@@ -100,6 +155,14 @@ impl GridDensity {
     }
 
     /// Covariance of the centres of the cells (midpoint rule), square in the coordinates.
+    ///
+    /// ```
+    /// # use langevin_theory::fokker_planck::{Axis, Grid, GridDensity};
+    /// # use nalgebra::dvector;
+    /// let line = Grid::new(&[Axis::new(0.0, 4.0, 2).unwrap()]).unwrap();
+    /// let density = GridDensity::from_values(&line, &dvector![1.0, 3.0]).unwrap();
+    /// assert_eq!(density.covariance()[(0, 0)], 0.25 * 0.75 * 4.0); // two points at a distance of 2
+    /// ```
     pub fn covariance(&self) -> DMatrix<f64> {
         let (mean, volume, size) = (self.mean(), self.grid.cell_volume(), self.grid.dimension());
         (0..self.grid.cells()).fold(DMatrix::zeros(size, size), |covariance, cell| {
@@ -108,7 +171,9 @@ impl GridDensity {
         })
     }
 
-    /// Distance in total variation to a density given at the centres of the cells, `sum |p - q| V / 2`, between 0 and 1.
+    /// Distance in total variation to a density q given at the centres of the cells, between 0 and 1: with the volume V
+    /// of a cell,
+    #[doc = equation!(r"\tfrac12 \sum_i |p_i - q_i|\, V")]
     ///
     /// # Errors
     /// [`TheoryError::InvalidValue`] when the function is not finite somewhere.
@@ -131,8 +196,9 @@ impl GridDensity {
         Ok(0.5 * distance * self.grid.cell_volume())
     }
 
-    /// `F(p) = E[Psi] + kappa^{-1} E[ln p]` of Theorem 2; (38) when Psi is the original potential. It does not increase along
-    /// a solution (erratum E30).
+    /// The free energy of Theorem 2; (38) when Psi is the original potential. It does not increase along a solution
+    /// (erratum E30).
+    #[doc = equation!(r"F(p) = \mathbb{E}[\Psi] + \kappa^{-1}\, \mathbb{E}[\ln p]")]
     ///
     /// # Errors
     /// [`TheoryError::InvalidValue`] for kappa, and for a potential that is not finite where there is mass.

@@ -1,18 +1,20 @@
-//! The exact one-dimensional stationary law of (33) with drift -a x and multiplicative noise D(x) = d0 + d1 x^2: a Student t
-//! (Pearson VII, q-Gaussian) density with power-law tails.
-//!
-//! ```text
-//! p ~ exp(-kappa int a x / D) / D = (1 + d1 x^2 / d0)^{-m},   m = 1 + kappa a / (2 d1),   p ~ |x|^{-2m} far out
-//! Z = sqrt(pi d0/d1) Gamma(m - 1/2) / Gamma(m),   Var = d0 / (kappa a - d1) if kappa a > d1
-//! ```
+//! The exact one-dimensional stationary law of (33) with drift -a x and multiplicative noise D(x) = d0 + d1 x^2: a
+//! Student t (Pearson VII, q-Gaussian) density with power-law tails.
+#![doc = langevin_equation::equation!(r"p \propto \frac{1}{D} \exp\left( -\kappa \int \frac{a x}{D}\, dx \right) = \left( 1 + \frac{d_1 x^2}{d_0} \right)^{-m}, \qquad m = 1 + \frac{\kappa a}{2 d_1}, \qquad p \sim |x|^{-2m} \text{ far out}")]
+#![doc = langevin_equation::equation!(r"Z = \sqrt{\pi \frac{d_0}{d_1}}\; \frac{\Gamma(m - \tfrac12)}{\Gamma(m)}, \qquad \operatorname{Var} = \frac{d_0}{\kappa a - d_1} \quad \text{if } \kappa a > d_1")]
 //!
 //! d1 = 0 is the Gaussian with variance d0 / (kappa a). A normalisable law needs m > 1/2, that is kappa a > -d1: noise
 //! that grows with x confines even a process that drifts outwards a little.
 
+use langevin_equation::equation;
+
 use super::{require_kappa, require_positive};
 use crate::error::{Result, TheoryError};
 
-/// The stationary law for drift -a x, D = d0 + d1 x^2.
+/// The stationary law for drift -a x, D = d0 + d1 x^2: a Student t density,
+#[doc = equation!(r"p(x) = \frac1Z \left( 1 + \frac{d_1 x^2}{d_0} \right)^{-m}, \qquad m = 1 + \frac{\kappa a}{2 d_1}, \qquad Z = \sqrt{\pi \frac{d_0}{d_1}}\; \frac{\Gamma(m - \tfrac12)}{\Gamma(m)}")]
+/// d1 = 0 is the Gaussian with variance d0 / (kappa a). A normalisable law needs m > 1/2, that is kappa a > -d1: noise
+/// that grows with x confines even a process that drifts outwards a little.
 ///
 /// ```
 /// use langevin_theory::TheoryError;
@@ -41,6 +43,12 @@ impl HeavyTail {
     /// [`TheoryError::InvalidValue`] for numbers that are not finite, kappa <= 0, d0 < 0 or d1 < 0;
     /// [`TheoryError::Singular`] for d0 = 0, where the origin holds the process; [`TheoryError::Infinite`] when
     /// kappa a <= -d1, where no density can be normalised; [`TheoryError::Overflow`].
+    ///
+    /// ```
+    /// use langevin_theory::{TheoryError, fokker_planck::HeavyTail};
+    /// assert!(HeavyTail::new(-0.5, 1.0, 1.0, 1.0).is_ok()); // drifts outwards, and noise brings it back
+    /// assert!(matches!(HeavyTail::new(-1.0, 1.0, 1.0, 1.0), Err(TheoryError::Infinite { .. })));
+    /// ```
     pub fn new(drift: f64, kappa: f64, constant: f64, quadratic: f64) -> Result<Self> {
         require_kappa(kappa)?;
         if !drift.is_finite() {
@@ -74,6 +82,13 @@ impl HeavyTail {
     ///
     /// # Errors
     /// [`TheoryError::InvalidValue`] for a point that is not finite.
+    ///
+    /// ```
+    /// use langevin_theory::fokker_planck::HeavyTail;
+    /// let law = HeavyTail::new(1.0, 2.0, 1.0, 0.5).unwrap();
+    /// let log = |x: f64| law.log_density(x).unwrap();
+    /// assert!((log(1e100) - log(1e101) - 6.0 * 10.0_f64.ln()).abs() < 1e-10); // p ~ |x|^{-6}
+    /// ```
     pub fn log_density(&self, point: f64) -> Result<f64> {
         if !point.is_finite() {
             return Err(TheoryError::InvalidValue { name: "point", value: point, admissible: "finite" });
@@ -93,18 +108,31 @@ impl HeavyTail {
         Ok(-exponent - self.log_normaliser)
     }
 
-    /// p.
+    /// p, in one over the unit of x.
     ///
     /// # Errors
     /// As [`HeavyTail::log_density`].
+    ///
+    /// ```
+    /// use langevin_theory::fokker_planck::HeavyTail;
+    /// let gaussian = HeavyTail::new(1.0, 1.0, 1.0, 0.0).unwrap();
+    /// assert!((gaussian.density(0.0).unwrap() - std::f64::consts::TAU.sqrt().recip()).abs() < 1e-15);
+    /// ```
     pub fn density(&self, point: f64) -> Result<f64> {
         Ok(self.log_density(point)?.exp())
     }
 
-    /// The variance d0 / (kappa a - d1); the mean is zero when it exists.
+    /// The variance; the mean is zero when it exists.
+    #[doc = equation!(r"\operatorname{Var} = \frac{d_0}{\kappa a - d_1}")]
     ///
     /// # Errors
-    /// [`TheoryError::Infinite`] when kappa a <= d1.
+    /// [`TheoryError::Infinite`] when kappa a <= d1, [`TheoryError::Overflow`].
+    ///
+    /// ```
+    /// use langevin_theory::fokker_planck::HeavyTail;
+    /// assert_eq!(HeavyTail::new(2.0, 1.0, 1.0, 1.0).unwrap().variance().unwrap(), 1.0);
+    /// assert!(HeavyTail::new(1.0, 1.0, 1.0, 1.0).unwrap().variance().is_err());
+    /// ```
     pub fn variance(&self) -> Result<f64> {
         if self.confinement > self.quadratic {
             let variance = self.constant / (self.confinement - self.quadratic);
@@ -117,10 +145,17 @@ impl HeavyTail {
         Err(TheoryError::Infinite { what: "the variance of the heavy-tailed law: it needs kappa a > d1" })
     }
 
-    /// The exponent 2 m = 2 + kappa a / d1 of p ~ |x|^{-2m}. Moments of order below 2m - 1 exist.
+    /// The exponent of the tails, `p ~ |x|^{-2m}`. Moments of order below 2m - 1 exist.
+    #[doc = equation!(r"2m = 2 + \frac{\kappa a}{d_1}")]
     ///
     /// # Errors
     /// [`TheoryError::Infinite`] for d1 = 0: Gaussian tails fall faster than any power.
+    ///
+    /// ```
+    /// use langevin_theory::fokker_planck::HeavyTail;
+    /// assert_eq!(HeavyTail::new(1.0, 1.0, 1.0, 0.5).unwrap().tail_exponent().unwrap(), 4.0);
+    /// assert!(HeavyTail::new(1.0, 1.0, 1.0, 0.0).unwrap().tail_exponent().is_err());
+    /// ```
     pub fn tail_exponent(&self) -> Result<f64> {
         let exponent = 2.0 + self.confinement / self.quadratic;
         if self.quadratic > 0.0 && exponent.is_finite() {

@@ -1,10 +1,7 @@
-//! The Fokker-Planck equation (10), (34) of the Ito process (33) with drift b (`b = -grad Phi` where there is a potential)
-//! and diffusion matrix D, and its probability current in corrected form (erratum E17):
-//!
-//! ```text
-//! dX = b(X) dt + sqrt(2 D(X) / kappa) dW
-//! dp/dt = -div J,   J = b p - kappa^{-1} div(D p),   div(D p)_i = sum_j d_j (D_ij p)
-//! ```
+//! The Fokker-Planck equation (10), (34) of the Ito process (33) with drift b (`b = -grad Phi` where there is a
+//! potential) and diffusion matrix D, and its probability current in corrected form (erratum E17):
+#![doc = langevin_equation::equation!(r"dX = b(X)\, dt + \sqrt{2 D(X) / \kappa}\; dW")]
+#![doc = langevin_equation::equation!(r"\frac{\partial p}{\partial t} = -\operatorname{div} J, \qquad J = b\, p - \kappa^{-1} \operatorname{div}(D p), \qquad \operatorname{div}(D p)_i = \sum_j \partial_j (D_{ij}\, p)")]
 //!
 //! | item | what it is |
 //! |---|---|

@@ -1,21 +1,25 @@
-//! The modified potential Psi of section 5 and appendix E.2: the field j of (41) and the conditions of Theorem 3, at a point.
+//! The modified potential Psi of section 5 and appendix E.2: the field j of (41) and the conditions of Theorem 3, at a
+//! point.
+#![doc = langevin_equation::equation!(r"j = b - \kappa^{-1} \operatorname{div} D + D\, \nabla \Psi, \qquad b = -\nabla \Phi \qquad (41)")]
+#![doc = langevin_equation::equation!(r"\operatorname{div}\left( j e^{-\kappa \Psi} \right) = \left( \operatorname{div} j - \kappa\, j \cdot \nabla \Psi \right) e^{-\kappa \Psi}")]
 //!
-//! ```text
-//! j = b - kappa^{-1} div D + D grad Psi,      b = -grad Phi                                  (41)
-//! div(j e^{-kappa Psi}) = (div j - kappa j . grad Psi) e^{-kappa Psi}
-//! ```
-//!
-//! e^{-kappa Psi} is stationary exactly when the bracket is zero everywhere; Theorem 3 asks for both of its terms to be zero,
-//! or for j = 0. Stationary is not yet unique (erratum E16). The paper calls a j without divergence conservative
+//! e^{-kappa Psi} is stationary exactly when the bracket is zero everywhere; Theorem 3 asks for both of its terms to be
+//! zero, or for j = 0. Stationary is not yet unique (erratum E16). The paper calls a j without divergence conservative
 //! (erratum E29). Derivatives are central differences of sixth order.
 
+use langevin_equation::equation;
 use nalgebra::{DMatrix, DVector};
 
 use super::{require_diffusion, require_kappa, require_positive};
 use crate::error::{Result, TheoryError};
 use crate::linear_algebra::require_vector;
 
-/// A claimed potential Psi with its gradient, for a process with drift b and diffusion D(x).
+/// A claimed potential Psi with its gradient, for a process with drift b and diffusion D(x): the field j of (41) and
+/// the conditions of Theorem 3 at a point.
+#[doc = equation!(r"j = b - \kappa^{-1} \operatorname{div} D + D\, \nabla \Psi, \qquad \operatorname{div}\left( j e^{-\kappa \Psi} \right) = \left( \operatorname{div} j - \kappa\, j \cdot \nabla \Psi \right) e^{-\kappa \Psi}")]
+/// The Gibbs law of Psi is stationary exactly when the last bracket is zero everywhere; Theorem 3 asks for both of its
+/// terms to be zero, or for j = 0. Stationary is not yet unique (erratum E16). Derivatives are central differences of
+/// sixth order.
 ///
 /// ```
 /// use langevin_theory::fokker_planck::ModifiedPotential;
@@ -45,7 +49,14 @@ pub struct ModifiedPotential<B, D, P, G> {
     length: f64,
 }
 
-/// The conditions of Theorem 3 at a point, per unit time.
+/// The conditions of Theorem 3 at a point, per unit time: the terms of
+#[doc = equation!(r"e^{\kappa \Psi} \operatorname{div}\left( j e^{-\kappa \Psi} \right) = \operatorname{div} j - \kappa\, j \cdot \nabla \Psi")]
+///
+/// ```
+/// use langevin_theory::fokker_planck::Stationarity;
+/// let check = Stationarity { divergence: 0.5, along_gradient: 0.25, scale: 0.75 };
+/// assert_eq!(check.residual(), 0.25); // of the order of its terms: not stationary
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Stationarity {
     /// div j.
@@ -57,7 +68,8 @@ pub struct Stationarity {
 }
 
 impl Stationarity {
-    /// div(j e^{-kappa Psi}) e^{kappa Psi} = div j - kappa j . grad Psi; zero where e^{-kappa Psi} is stationary.
+    /// The difference of the two terms, per unit time; zero where the Gibbs law is stationary.
+    #[doc = equation!(r"e^{\kappa \Psi} \operatorname{div}\left( j e^{-\kappa \Psi} \right) = \operatorname{div} j - \kappa\, j \cdot \nabla \Psi")]
     ///
     /// ```
     /// use langevin_theory::fokker_planck::Stationarity;
@@ -75,22 +87,49 @@ where
     P: Fn(&DVector<f64>) -> f64,
     G: Fn(&DVector<f64>) -> DVector<f64>,
 {
-    /// The claim for kappa, the drift b = -grad Phi (n), the diffusion D (n x n), Psi, grad Psi (n), and the length over which
-    /// they change: differences step by 1/64 of it.
+    /// The claim for kappa, the drift b = -grad Phi (n), the diffusion D (n x n), Psi, grad Psi (n), and the length
+    /// over which they change: differences step by 1/64 of it.
     ///
     /// # Errors
     /// [`TheoryError::InvalidValue`] for kappa or the length.
+    ///
+    /// ```
+    /// use langevin_theory::fokker_planck::ModifiedPotential;
+    /// use nalgebra::{DVector, dmatrix};
+    /// let make = |kappa| {
+    ///     let square = |x: &DVector<f64>| 0.5 * x.norm_squared();
+    ///     ModifiedPotential::new(kappa, |x| -x, |_| dmatrix![1.0], square, |x| x.clone(), 1.0)
+    /// };
+    /// assert!(make(1.0).is_ok() && make(0.0).is_err());
+    /// ```
     pub fn new(kappa: f64, drift: B, diffusion: D, potential: P, gradient: G, length: f64) -> Result<Self> {
         require_kappa(kappa)?;
         require_positive("length", length)?;
         Ok(Self { kappa, drift, diffusion, potential, gradient, length })
     }
 
-    /// j of (41), n: the stationary current over the density.
+    /// The field j of (41), n entries, coordinates per unit time: the stationary current over the density.
+    #[doc = equation!(r"j = b - \kappa^{-1} \operatorname{div} D + D\, \nabla \Psi")]
     ///
     /// # Errors
     /// [`TheoryError::Shape`], [`TheoryError::NotFinite`] for a point or for what the functions return,
     /// [`TheoryError::NotPositiveSemiDefinite`] for the diffusion.
+    ///
+    /// ```
+    /// use langevin_theory::fokker_planck::ModifiedPotential;
+    /// use nalgebra::{DVector, dmatrix, dvector};
+    /// // D = 1 + x^2 and Phi = x^2 / 2: with kappa = 1, Psi = (3/2) ln(1 + x^2) leaves no current
+    /// let square = |x: &DVector<f64>| 1.0 + x[0] * x[0];
+    /// let claim = ModifiedPotential::new(
+    ///     1.0,
+    ///     |x| -x,
+    ///     |x| dmatrix![square(x)],
+    ///     |x| 1.5 * square(x).ln(),
+    ///     |x| x * (3.0 / square(x)),
+    ///     1.0,
+    /// ).unwrap();
+    /// assert!(claim.force(&dvector![0.8]).unwrap().norm() < 1e-12);
+    /// ```
     pub fn force(&self, point: &DVector<f64>) -> Result<DVector<f64>> {
         let size = point.len();
         require_vector("point", point, size)?;
@@ -106,10 +145,23 @@ where
         Ok(force)
     }
 
-    /// The two terms of div(j e^{-kappa Psi}) e^{kappa Psi}.
+    /// The two terms of the residual at a point, per unit time,
+    #[doc = equation!(r"e^{\kappa \Psi} \operatorname{div}\left( j e^{-\kappa \Psi} \right) = \operatorname{div} j - \kappa\, j \cdot \nabla \Psi")]
     ///
     /// # Errors
     /// As [`ModifiedPotential::force`].
+    ///
+    /// ```
+    /// use langevin_theory::fokker_planck::ModifiedPotential;
+    /// use nalgebra::{DVector, dmatrix, dvector};
+    /// // the printed law of section 5, e^{-kappa x A x}, against e^{-kappa x A x / 2} (erratum E11), with A = 1
+    /// let claim = |factor: f64| {
+    ///     let potential = move |x: &DVector<f64>| 0.5 * factor * x.norm_squared();
+    ///     ModifiedPotential::new(1.0, |x| -x, |_| dmatrix![1.0], potential, move |x| x * factor, 1.0).unwrap()
+    /// };
+    /// let residual = |factor| claim(factor).stationarity(&dvector![0.5]).unwrap().residual();
+    /// assert!(residual(1.0).abs() < 1e-12 && (residual(2.0) - 0.5).abs() < 1e-12);
+    /// ```
     pub fn stationarity(&self, point: &DVector<f64>) -> Result<Stationarity> {
         let force = self.force(point)?;
         let gradient = (self.gradient)(point);
@@ -124,10 +176,20 @@ where
         Ok(stationarity)
     }
 
-    /// |grad Psi given - grad Psi by differences| over 1 + |grad Psi|: a field without a potential proves nothing.
+    /// How far the given gradient is from that of the given potential, as a fraction: a field without a potential
+    /// proves nothing.
+    #[doc = equation!(r"\frac{\left| \nabla \Psi_{\text{given}} - \nabla \Psi_{\text{differences}} \right|}{1 + \left| \nabla \Psi_{\text{given}} \right|}")]
     ///
     /// # Errors
     /// As [`ModifiedPotential::force`].
+    ///
+    /// ```
+    /// use langevin_theory::fokker_planck::ModifiedPotential;
+    /// use nalgebra::{DVector, dmatrix, dvector};
+    /// let square = |x: &DVector<f64>| 0.5 * x.norm_squared();
+    /// let claim = ModifiedPotential::new(1.0, |x| -x, |_| dmatrix![1.0], square, |x| 2.0 * x, 1.0).unwrap();
+    /// assert!((claim.gradient_error(&dvector![1.0]).unwrap() - 1.0 / 3.0).abs() < 1e-12); // |2 - 1| / (1 + 2)
+    /// ```
     pub fn gradient_error(&self, point: &DVector<f64>) -> Result<f64> {
         require_vector("point", point, point.len())?;
         let gradient = (self.gradient)(point);

@@ -1,12 +1,10 @@
-//! The stationary law of (33) in one dimension on an interval with no flux through its ends, by quadrature. The current is
-//! then zero everywhere, so
-//!
-//! ```text
-//! D p = exp(kappa int b/D) / Z
-//! ```
+//! The stationary law of (33) in one dimension on an interval with no flux through its ends, by quadrature. The current
+//! is then zero everywhere, so
+#![doc = langevin_equation::equation!(r"p(x) = \frac{1}{Z D(x)} \exp\left( \kappa \int^x \frac{b}{D} \right)")]
 //!
 //! Composite Gauss-Legendre quadrature with ten points, whose panels are doubled until nothing moves.
 
+use langevin_equation::equation;
 use nalgebra::DVector;
 
 use super::require_kappa;
@@ -27,7 +25,9 @@ const PANELS: usize = 1 << 13;
 /// Two successive panellings agree to this.
 const TOLERANCE: f64 = 1e-12;
 
-/// The stationary law of a scalar process with drift b(x) and diffusion D(x) > 0 on an interval.
+/// The stationary law of a scalar process with drift b(x) and diffusion D(x) > 0 on an interval, through whose ends
+/// nothing flows: the current is zero everywhere.
+#[doc = equation!(r"p(x) = \frac{1}{Z D(x)} \exp\left( \kappa \int^x \frac{b}{D} \right)")]
 ///
 /// ```
 /// use langevin_theory::fokker_planck::ScalarStationaryLaw;
@@ -54,8 +54,15 @@ impl<B: Fn(f64) -> f64, D: Fn(f64) -> f64> ScalarStationaryLaw<B, D> {
     /// The law for kappa, an interval, and smooth functions b and D.
     ///
     /// # Errors
-    /// [`TheoryError::InvalidValue`] for kappa, for bounds that are not finite and in order, for a drift that is not finite
-    /// and a diffusion that is not finite and positive; [`TheoryError::NotConverged`].
+    /// [`TheoryError::InvalidValue`] for kappa, for bounds that are not finite and in order, for a drift that is not
+    /// finite and a diffusion that is not finite and positive; [`TheoryError::NotConverged`],
+    /// [`TheoryError::Overflow`].
+    ///
+    /// ```
+    /// use langevin_theory::fokker_planck::ScalarStationaryLaw;
+    /// let make = |low, high| ScalarStationaryLaw::new(1.0, low, high, |x| -x, |_| 1.0);
+    /// assert!(make(-9.0, 9.0).is_ok() && make(9.0, -9.0).is_err());
+    /// ```
     pub fn new(kappa: f64, low: f64, high: f64, drift: B, diffusion: D) -> Result<Self> {
         require_kappa(kappa)?;
         super::Axis::new(low, high, 1)?;
@@ -124,6 +131,14 @@ impl<B: Fn(f64) -> f64, D: Fn(f64) -> f64> ScalarStationaryLaw<B, D> {
     ///
     /// # Errors
     /// [`TheoryError::InvalidValue`] for a point outside the interval.
+    ///
+    /// ```
+    /// use langevin_theory::fokker_planck::ScalarStationaryLaw;
+    /// let law = ScalarStationaryLaw::new(1.0, -60.0, 60.0, |x| -x, |_| 1.0).unwrap();
+    /// let log = |x: f64| law.log_density(x).unwrap();
+    /// assert!((log(50.0) - log(0.0) + 1250.0).abs() < 1e-9); // -x^2 / 2
+    /// assert!(law.log_density(61.0).is_err());
+    /// ```
     pub fn log_density(&self, point: f64) -> Result<f64> {
         if !(point >= self.low && point <= self.high) {
             return Err(TheoryError::InvalidValue { name: "point", value: point, admissible: "inside the interval" });
@@ -135,15 +150,24 @@ impl<B: Fn(f64) -> f64, D: Fn(f64) -> f64> ScalarStationaryLaw<B, D> {
         Ok(exponent - self.diffusion_at(point)?.ln() - self.log_normaliser)
     }
 
-    /// p.
+    /// p, in one over the unit of x.
     ///
     /// # Errors
     /// As [`ScalarStationaryLaw::log_density`].
+    ///
+    /// ```
+    /// use langevin_theory::fokker_planck::ScalarStationaryLaw;
+    /// // without drift the law of an Ito process is uniform only where D is: p ~ 1/D
+    /// let law = ScalarStationaryLaw::new(1.0, 0.0, 1.0, |_| 0.0, |x| 1.0 + x).unwrap();
+    /// assert!((law.density(0.0).unwrap() - 1.0 / 2.0_f64.ln()).abs() < 1e-12);
+    /// assert!((law.density(0.0).unwrap() / law.density(1.0).unwrap() - 2.0).abs() < 1e-12);
+    /// ```
     pub fn density(&self, point: f64) -> Result<f64> {
         Ok(self.log_density(point)?.exp())
     }
 
-    /// The expectation of a function that is smooth on the scale of the drift.
+    /// The expectation of a function that is smooth on the scale of the drift,
+    #[doc = equation!(r"\mathbb{E} f = \int f(x)\, p(x)\, dx")]
     ///
     /// # Errors
     /// [`TheoryError::InvalidValue`] when the function is not finite somewhere.

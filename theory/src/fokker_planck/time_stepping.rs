@@ -1,14 +1,12 @@
-//! Solving dp/dt = G p on a grid. All three methods keep densities non-negative and the mass at 1.
+//! Solving dp/dt = G p on a grid. All three methods keep densities non-negative and the mass at 1: backward Euler (any
+//! step, first order), Crank-Nicolson (dt <= 2/q, second order) and uniformisation (exact in time, about q t products),
+#![doc = langevin_equation::equation!(r"(I - \Delta t\, G)\, p_{n+1} = p_n, \qquad \left( I - \tfrac{\Delta t}{2} G \right) p_{n+1} = \left( I + \tfrac{\Delta t}{2} G \right) p_n, \qquad p(t) = \sum_n e^{-q t} \frac{(q t)^n}{n!} \left( I + \frac{G}{q} \right)^n p(0)")]
 //!
-//! ```text
-//! backward Euler    (I - dt G) p_{n+1} = p_n                                     any step, first order
-//! Crank-Nicolson    (I - dt G/2) p_{n+1} = (I + dt G/2) p_n                      dt <= 2/q, second order
-//! uniformisation    p(t) = sum_n e^{-q t} (q t)^n / n! (I + G/q)^n p(0)          exact in time, about q t products
-//! ```
-//!
-//! q is the largest exit rate. No linear method of order above one keeps densities non-negative with steps of any length
-//! (Bolley and Crouzeix 1978): Crank-Nicolson does while its explicit half has no negative weight, which is `dt q <= 2`.
+//! q is the largest exit rate. No linear method of order above one keeps densities non-negative with steps of any
+//! length (Bolley and Crouzeix 1978): Crank-Nicolson does while its explicit half has no negative weight, which is `dt
+//! q <= 2`.
 
+use langevin_equation::equation;
 use nalgebra::DVector;
 
 use super::generator::GridFokkerPlanck;
@@ -25,7 +23,11 @@ const LARGEST_PRODUCTS: f64 = 1e6;
 /// Roundings may change the mass in a step by this much at most; it is then restored.
 const MASS_TOLERANCE: f64 = 1e-12;
 
-/// How a density is carried through time.
+/// How a density is carried through time by the generator G. All three methods keep densities non-negative and the mass
+/// at 1: backward Euler, Crank-Nicolson and uniformisation are, with q the largest exit rate,
+#[doc = equation!(r"(I - \Delta t\, G)\, p_{n+1} = p_n")]
+#[doc = equation!(r"\left( I - \tfrac{\Delta t}{2} G \right) p_{n+1} = \left( I + \tfrac{\Delta t}{2} G \right) p_n, \qquad \Delta t \le \frac{2}{q}")]
+#[doc = equation!(r"p(t) = \sum_n e^{-q t} \frac{(q t)^n}{n!} \left( I + \frac{G}{q} \right)^n p(0)")]
 ///
 /// | question | choose |
 /// |---|---|
@@ -66,12 +68,24 @@ pub enum TimeStepping {
 }
 
 impl GridFokkerPlanck {
-    /// The density after a time.
+    /// The density after a time (not steps of SGD), dp/dt = G p.
     ///
     /// # Errors
-    /// [`TheoryError::Shape`] for a density on another grid; [`TheoryError::InvalidValue`] for no steps or a grid too large to
-    /// eliminate; [`TheoryError::StepTooLong`] beyond the bound of the method; [`TheoryError::NotConverged`] should roundings
-    /// move more than 1e-12 of the mass in a step.
+    /// [`TheoryError::Shape`] for a density on another grid; [`TheoryError::InvalidValue`] for no steps or a grid too
+    /// large to eliminate; [`TheoryError::StepTooLong`] beyond the bound of the method; [`TheoryError::NotConverged`]
+    /// should roundings move more than 1e-12 of the mass in a step.
+    ///
+    /// ```
+    /// use langevin_theory::Time;
+    /// use langevin_theory::fokker_planck::{Axis, Grid, GridDensity, GridFokkerPlanck, TimeStepping};
+    /// use nalgebra::{dmatrix, dvector};
+    /// // two cells exchange mass at rate 2: the difference decays as e^{-4 t}
+    /// let line = Grid::new(&[Axis::new(0.0, 2.0, 2).unwrap()]).unwrap();
+    /// let equation = GridFokkerPlanck::new(&line, 1.0, |_| dvector![0.0], |_| dmatrix![2.0]).unwrap();
+    /// let start = GridDensity::point_mass(&line, &dvector![0.5]).unwrap();
+    /// let later = equation.evolve(&start, Time::new(0.25).unwrap(), TimeStepping::Uniformisation).unwrap();
+    /// assert!((later.values()[0] - later.values()[1] - (-1.0_f64).exp()).abs() < 1e-14);
+    /// ```
     pub fn evolve(&self, density: &GridDensity, time: Time, stepping: TimeStepping) -> Result<GridDensity> {
         self.require_grid(density)?;
         let time = time.value();

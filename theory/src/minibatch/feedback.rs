@@ -1,5 +1,6 @@
-//! The curvature noise K(P) = (1/N) sum z z^T (z^T P z) - H P H, with the features z in the eigenbasis of H restricted to
-//! directions with curvature, and the linear operators made of it.
+//! The curvature noise K(P), with the features z in the eigenbasis of H restricted to directions with curvature, and
+//! the linear operators made of it:
+#![doc = langevin_equation::equation!(r"K(P) = \frac1N \sum_z z z^\top (z^\top P z) - H P H")]
 //!
 //! K is self-adjoint and maps positive matrices to positive ones. With the entrywise kernel G > 0 the operator
 //! `P -> phi G o K(P)` is similar to the self-adjoint `Y -> phi sqrt(G) o K(sqrt(G) o Y)`.

@@ -1,11 +1,10 @@
 //! Streaming linear regression with Gaussian features: a fresh batch every step, x ~ N(0, H), y = x . theta* + noise of
-//! variance sigma^2, no weight decay (errata section 5, item 8). Fourth moments of Gaussian features close the second-moment
-//! equations, direction by direction except for one sum:
-//!
-//! ```text
-//! a_i = G_i / S,  G_i = eta / (2 rho_i (1-b)) / (1 - eta rho_i / (2(1+b))),  s = sum a_i rho_i^2 / (1 - a_i rho_i^2)
-//! Var theta_i = a_i rho_i sigma^2 / ((1-s)(1 - a_i rho_i^2)),   stable iff every a_i rho_i^2 < 1 and s < 1
-//! ```
+//! variance sigma^2, no weight decay (errata section 5, item 8). Fourth moments of Gaussian features close the
+//! second-moment equations, direction by direction except for one sum:
+#![doc = langevin_equation::equation!(r"a_i = \frac{\eta}{2 \rho_i S (1-\beta) \left( 1 - \frac{\eta \rho_i}{2(1+\beta)} \right)}, \qquad s = \sum_i \frac{a_i \rho_i^2}{1 - a_i \rho_i^2}, \qquad \operatorname{Var} \theta_i = \frac{a_i \rho_i\, \sigma^2}{(1-s)(1 - a_i \rho_i^2)}")]
+//! Stationary second moments exist iff the mean is stable, every `a_i rho_i^2` is below 1 and s < 1.
+
+use langevin_equation::equation;
 
 use super::law::slowed_kernel;
 use crate::discrete::ModeMap;
@@ -13,6 +12,7 @@ use crate::error::{Result, TheoryError};
 use crate::hyperparameters::Hyperparameters;
 
 /// The exact stationary law for Gaussian features with eigenvalues rho_i of H.
+#[doc = equation!(r"\operatorname{Var} \theta_i = \frac{a_i \rho_i\, \sigma^2}{(1-s)(1 - a_i \rho_i^2)}, \qquad s = \sum_i \frac{a_i \rho_i^2}{1 - a_i \rho_i^2}")]
 ///
 /// ```
 /// use langevin_theory::Hyperparameters;
@@ -32,11 +32,19 @@ pub struct GaussianFeatures {
 }
 
 impl GaussianFeatures {
-    /// The law for hyperparameters without weight decay.
+    /// The law for hyperparameters without weight decay, the eigenvalues of the covariance of the features and the
+    /// variance of the label noise.
     ///
     /// # Errors
     /// [`TheoryError::InvalidValue`] for weight decay, a negative eigenvalue or sigma^2; [`TheoryError::Shape`] without
     /// eigenvalues.
+    ///
+    /// ```
+    /// use langevin_theory::{Hyperparameters, TheoryError, minibatch::GaussianFeatures};
+    /// let decaying = Hyperparameters::new(0.1, 0.0, 0.5, 1).unwrap();
+    /// let error = GaussianFeatures::new(&decaying, &[1.0], 1.0).unwrap_err();
+    /// assert!(matches!(error, TheoryError::InvalidValue { name: "weight_decay", .. }));
+    /// ```
     pub fn new(sgd: &Hyperparameters, eigenvalues: &[f64], sigma2: f64) -> Result<Self> {
         if sgd.weight_decay() > 0.0 {
             return Err(TheoryError::InvalidValue {
@@ -82,11 +90,20 @@ impl GaussianFeatures {
             .collect()
     }
 
-    /// s; stationary second moments exist below 1.
+    /// The sum over directions with curvature that must be below 1 for stationary second moments,
+    #[doc = equation!(r"s = \sum_i \frac{a_i \rho_i^2}{1 - a_i \rho_i^2}")]
     ///
     /// # Errors
-    /// [`TheoryError::Unstable`] when the mean is not stable, [`TheoryError::MeanSquareUnstable`] when a single direction
-    /// is not.
+    /// [`TheoryError::Unstable`] when the mean is not stable, [`TheoryError::MeanSquareUnstable`] when a single
+    /// direction is not.
+    ///
+    /// ```
+    /// use langevin_theory::{Hyperparameters, minibatch::GaussianFeatures};
+    /// let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 1).unwrap();
+    /// // a rho^2 = eta rho / (2 - eta rho) = 1/3 in each of two equal directions
+    /// let law = GaussianFeatures::new(&sgd, &[1.0, 1.0], 1.0).unwrap();
+    /// assert!((law.stability_sum().unwrap() - 1.0).abs() < 1e-15);
+    /// ```
     pub fn stability_sum(&self) -> Result<f64> {
         let gains = self.gains()?;
         if let Some(&gain) = gains.iter().find(|&&gain| gain >= 1.0) {
@@ -95,15 +112,36 @@ impl GaussianFeatures {
         Ok(gains.iter().map(|gain| gain / (1.0 - gain)).sum())
     }
 
-    /// Whether stationary second moments exist.
+    /// Whether stationary second moments exist: s < 1.
+    ///
+    /// ```
+    /// use langevin_theory::{Hyperparameters, minibatch::GaussianFeatures};
+    /// // one direction without momentum, S = 1: 2 eta rho > 3 (eta rho)^2
+    /// let stable = |eta| {
+    ///     let sgd = Hyperparameters::new(eta, 0.0, 0.0, 1).unwrap();
+    ///     GaussianFeatures::new(&sgd, &[1.0], 1.0).unwrap().is_stable()
+    /// };
+    /// assert!(stable(0.66) && !stable(0.67)); // the mean alone is stable up to 2
+    /// ```
     pub fn is_stable(&self) -> bool {
         self.stability_sum().is_ok_and(|sum| sum < 1.0)
     }
 
-    /// Var theta_i; zero in directions without curvature, which receive no noise.
+    /// The variances of the position, one per eigenvalue, in the order given; zero in directions without curvature,
+    /// which receive no noise.
+    #[doc = equation!(r"\operatorname{Var} \theta_i = \frac{a_i \rho_i\, \sigma^2}{(1-s)(1 - a_i \rho_i^2)}")]
     ///
     /// # Errors
-    /// [`TheoryError::Unstable`], [`TheoryError::MeanSquareUnstable`].
+    /// [`TheoryError::Unstable`], [`TheoryError::MeanSquareUnstable`], [`TheoryError::Overflow`].
+    ///
+    /// ```
+    /// use langevin_theory::{Hyperparameters, minibatch::GaussianFeatures};
+    /// let sgd = Hyperparameters::new(0.1, 0.0, 0.0, 1).unwrap();
+    /// let law = GaussianFeatures::new(&sgd, &[1.0, 0.0], 2.0).unwrap();
+    /// let variances = law.position_variances().unwrap();
+    /// assert!((variances[0] - 0.2 / 1.7).abs() < 1e-15);
+    /// assert_eq!(variances[1], 0.0);
+    /// ```
     pub fn position_variances(&self) -> Result<Vec<f64>> {
         let sum = self.stability_sum()?;
         if sum >= 1.0 {
@@ -125,18 +163,37 @@ impl GaussianFeatures {
         }
     }
 
-    /// Var v_i = 2 rho_i Var theta_i / (eta (1+b)) (equipartition holds for any martingale noise, erratum E27).
+    /// The variances of the velocity, one per eigenvalue; equipartition holds for any noise of mean zero given the past
+    /// (erratum E27).
+    #[doc = equation!(r"\operatorname{Var} v_i = \frac{2 \rho_i}{\eta (1+\beta)} \operatorname{Var} \theta_i")]
     ///
     /// # Errors
     /// As [`GaussianFeatures::position_variances`].
+    ///
+    /// ```
+    /// use langevin_theory::{Hyperparameters, minibatch::GaussianFeatures};
+    /// let sgd = Hyperparameters::new(0.1, 0.0, 0.0, 1).unwrap();
+    /// let law = GaussianFeatures::new(&sgd, &[1.0], 1.0).unwrap();
+    /// // without momentum v is minus the gradient x (x e - noise): E v^2 = 3 P + 1
+    /// assert!((law.velocity_variances().unwrap()[0] - (3.0 * 0.1 / 1.7 + 1.0)).abs() < 1e-14);
+    /// ```
     pub fn velocity_variances(&self) -> Result<Vec<f64>> {
         let mass = self.sgd.mass();
         Ok(self.position_variances()?.iter().zip(&self.eigenvalues).map(|(p, rho)| rho * p / mass).collect())
     }
 
-    /// Spectral radius of the per-step map of second moments, on directions with curvature: the largest r at which
-    /// `sum_i k_i / (1 - k_i) = 1` with `k_i = rho_i^2 K_i(r) / S`, K_i the kernel of the map slowed down by 1/sqrt(r); the
-    /// square of the mean's radius where noise does not raise it. 0 without curvature.
+    /// Spectral radius of the per-step map of second moments, on directions with curvature: the largest r that solves
+    #[doc = equation!(r"\sum_i \frac{k_i}{1 - k_i} = 1, \qquad k_i = \frac{\rho_i^2\, K_i(r)}{S}")]
+    /// with K_i the kernel of the map slowed down by 1/sqrt(r); the square of the mean's radius where noise does not
+    /// raise it. 0 without curvature.
+    ///
+    /// ```
+    /// use langevin_theory::{Hyperparameters, minibatch::GaussianFeatures};
+    /// let sgd = Hyperparameters::new(0.1, 0.0, 0.0, 1).unwrap();
+    /// let law = GaussianFeatures::new(&sgd, &[2.0], 1.0).unwrap();
+    /// // E (1 - eta x^2)^2 = 1 - 2 u + 3 u^2 with u = eta rho = 0.2
+    /// assert!((law.spectral_radius() - 0.72).abs() < 1e-14);
+    /// ```
     pub fn spectral_radius(&self) -> f64 {
         let active: Vec<&ModeMap> = self.maps.iter().filter(|map| map.curvature() > 0.0).collect();
         let floor = active.iter().map(|map| map.spectral_radius()).fold(0.0, f64::max).powi(2);

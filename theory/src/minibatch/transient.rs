@@ -1,6 +1,8 @@
-//! First and second moments of minibatch SGD step by step from a fixed start, about the ridge minimum (errata section 5,
-//! item 8): exact, in the eigenbasis of H, all directions included.
+//! First and second moments of minibatch SGD step by step from a fixed start, about the ridge minimum (errata section
+//! 5, item 8): exact, in the eigenbasis of H, all directions included.
+#![doc = langevin_equation::equation!(r"P_{k+1} = M P_k M^\top + \varphi\, \Gamma\, \mathbb{E}[\Sigma]\, \Gamma^\top, \qquad m_{k+1} = M m_k")]
 
+use langevin_equation::equation;
 use nalgebra::{DMatrix, DVector};
 
 use super::feedback::Feedback;
@@ -15,6 +17,7 @@ use crate::time::Steps;
 const MOST_STEPS: u64 = 10_000_000;
 
 /// Moments after a number of steps; [`Transient::advance`] moves to the next.
+#[doc = equation!(r"P_{k+1} = M P_k M^\top + \varphi\, \Gamma\, \mathbb{E}[\Sigma]\, \Gamma^\top, \qquad m_{k+1} = M m_k")]
 ///
 /// ```
 /// use langevin_theory::minibatch::MinibatchLaw;
@@ -72,7 +75,18 @@ impl Transient {
         }
     }
 
-    /// Steps taken.
+    /// Steps taken since the start.
+    ///
+    /// ```
+    /// # use langevin_theory::{Hyperparameters, LeastSquares, Sampling, Steps, minibatch::MinibatchLaw};
+    /// # use nalgebra::{dmatrix, dvector};
+    /// # let data = LeastSquares::new(dmatrix![1.0; 2.0], dmatrix![1.0; 1.0]).unwrap();
+    /// # let sgd = Hyperparameters::new(0.1, 0.0, 0.0, 1).unwrap();
+    /// # let law = MinibatchLaw::new(&data, &sgd, Sampling::WithReplacement).unwrap();
+    /// # let mut transient = law.transient(0, &dvector![0.0], &dvector![0.0]).unwrap();
+    /// transient.advance();
+    /// assert_eq!(transient.steps(), Steps(1));
+    /// ```
     pub fn steps(&self) -> Steps {
         self.steps
     }
@@ -94,7 +108,19 @@ impl Transient {
         noise
     }
 
-    /// One step.
+    /// One step of the recursion of the moments.
+    #[doc = equation!(r"P_{k+1} = M P_k M^\top + \varphi\, \Gamma\, \mathbb{E}[\Sigma]\, \Gamma^\top, \qquad m_{k+1} = M m_k")]
+    ///
+    /// ```
+    /// # use langevin_theory::{Hyperparameters, LeastSquares, Sampling, Steps, minibatch::MinibatchLaw};
+    /// # use nalgebra::{dmatrix, dvector};
+    /// # let data = LeastSquares::new(dmatrix![1.0; 2.0], dmatrix![1.0; 1.0]).unwrap();
+    /// # let sgd = Hyperparameters::new(0.1, 0.0, 0.0, 1).unwrap();
+    /// # let law = MinibatchLaw::new(&data, &sgd, Sampling::WithReplacement).unwrap();
+    /// # let mut transient = law.transient(0, &dvector![0.0], &dvector![0.0]).unwrap();
+    /// transient.advance();
+    /// assert!((transient.mean()[0] + 0.45).abs() < 1e-15); // -0.6 shrinks by 1 - eta h = 0.75
+    /// ```
     pub fn advance(&mut self) {
         let noise = self.noise();
         let size = self.maps.len();
@@ -130,11 +156,23 @@ impl Transient {
         self.steps = Steps(self.steps.0 + 1);
     }
 
-    /// Advances to a step count that is not below the current one.
+    /// Advances to a step count; one that is not above the current count changes nothing.
     ///
     /// # Errors
-    /// [`TheoryError::Overflow`] when the moments leave the range of double precision, [`TheoryError::InvalidValue`] beyond
-    /// 10^7 steps.
+    /// [`TheoryError::Overflow`] when the moments leave the range of double precision, [`TheoryError::InvalidValue`]
+    /// beyond 10^7 steps.
+    ///
+    /// ```
+    /// # use langevin_theory::{Hyperparameters, LeastSquares, Sampling, Steps, minibatch::MinibatchLaw};
+    /// # use nalgebra::{dmatrix, dvector};
+    /// # let data = LeastSquares::new(dmatrix![1.0; 2.0], dmatrix![1.0; 1.0]).unwrap();
+    /// # let sgd = Hyperparameters::new(0.1, 0.0, 0.0, 1).unwrap();
+    /// # let law = MinibatchLaw::new(&data, &sgd, Sampling::WithReplacement).unwrap();
+    /// # let mut transient = law.transient(0, &dvector![0.0], &dvector![0.0]).unwrap();
+    /// transient.advance_to(Steps(2)).unwrap();
+    /// assert!((transient.mean()[0] + 0.6 * 0.75 * 0.75).abs() < 1e-15);
+    /// assert!(transient.advance_to(Steps(u64::MAX)).is_err());
+    /// ```
     pub fn advance_to(&mut self, steps: Steps) -> Result<()> {
         if steps.0 > MOST_STEPS {
             return Err(TheoryError::InvalidValue {
@@ -152,14 +190,35 @@ impl Transient {
         Ok(())
     }
 
-    /// Mean of (theta - mu_ridge, v), 2d, original coordinates.
+    /// Mean of (theta - mu_ridge, v), 2d, positions first, original coordinates.
+    ///
+    /// ```
+    /// # use langevin_theory::{Hyperparameters, LeastSquares, Sampling, Steps, minibatch::MinibatchLaw};
+    /// # use nalgebra::{dmatrix, dvector};
+    /// # let data = LeastSquares::new(dmatrix![1.0; 2.0], dmatrix![1.0; 1.0]).unwrap();
+    /// # let sgd = Hyperparameters::new(0.1, 0.0, 0.0, 1).unwrap();
+    /// # let law = MinibatchLaw::new(&data, &sgd, Sampling::WithReplacement).unwrap();
+    /// # let mut transient = law.transient(0, &dvector![0.0], &dvector![0.0]).unwrap();
+    /// assert!((transient.mean() - dvector![-0.6, 0.0]).norm() < 1e-15);
+    /// ```
     pub fn mean(&self) -> DVector<f64> {
         let basis = self.quadratic.eigenvectors();
         let (position, velocity) = (basis * &self.mean_position, basis * &self.mean_velocity);
         DVector::from_iterator(2 * basis.nrows(), position.iter().chain(velocity.iter()).copied())
     }
 
-    /// Second moment of (theta - mu_ridge, v), 2d x 2d, in the eigenbasis.
+    /// Second moment of (theta - mu_ridge, v), 2d x 2d, positions first, in the eigenbasis of H.
+    ///
+    /// ```
+    /// # use langevin_theory::{Hyperparameters, LeastSquares, Sampling, Steps, minibatch::MinibatchLaw};
+    /// # use nalgebra::{dmatrix, dvector};
+    /// # let data = LeastSquares::new(dmatrix![1.0; 2.0], dmatrix![1.0; 1.0]).unwrap();
+    /// # let sgd = Hyperparameters::new(0.1, 0.0, 0.0, 1).unwrap();
+    /// # let law = MinibatchLaw::new(&data, &sgd, Sampling::WithReplacement).unwrap();
+    /// # let mut transient = law.transient(0, &dvector![0.0], &dvector![0.0]).unwrap();
+    /// let moment = transient.second_moment_in_eigenbasis();
+    /// assert!((moment[(0, 0)] - 0.36).abs() < 1e-15); // a fixed start: the square of the mean
+    /// ```
     pub fn second_moment_in_eigenbasis(&self) -> DMatrix<f64> {
         let size = self.maps.len();
         let mean =
@@ -172,7 +231,20 @@ impl Transient {
         full + &mean * mean.transpose()
     }
 
-    /// Second moment of (theta - mu_ridge, v), 2d x 2d, original coordinates.
+    /// Second moment of (theta - mu_ridge, v), 2d x 2d, positions first, original coordinates.
+    ///
+    /// ```
+    /// # use langevin_theory::{Hyperparameters, LeastSquares, Sampling, Steps, minibatch::MinibatchLaw};
+    /// # use nalgebra::{dmatrix, dvector};
+    /// # let data = LeastSquares::new(dmatrix![1.0; 2.0], dmatrix![1.0; 1.0]).unwrap();
+    /// # let sgd = Hyperparameters::new(0.1, 0.0, 0.0, 1).unwrap();
+    /// # let law = MinibatchLaw::new(&data, &sgd, Sampling::WithReplacement).unwrap();
+    /// # let mut transient = law.transient(0, &dvector![0.0], &dvector![0.0]).unwrap();
+    /// transient.advance();
+    /// let moment = transient.second_moment();
+    /// // without momentum the velocity is minus the gradient: 1 and 2 from theta = 0
+    /// assert!((moment[(1, 1)] - (1.0 + 4.0) / 2.0).abs() < 1e-14);
+    /// ```
     pub fn second_moment(&self) -> DMatrix<f64> {
         rotate_blocks(&self.quadratic, &self.second_moment_in_eigenbasis())
     }

@@ -1,13 +1,11 @@
 //! One direction of constant curvature under reshuffled epochs of L batches (errata section 5, item 9):
+#![doc = langevin_equation::equation!(r"\mathbb{E}[n_i n_j] = s^2 \left( \delta_{ij} - \frac{1 - \delta_{ij}}{L - 1} \right) \quad \text{within an epoch}, \qquad 0 \quad \text{between epochs}")]
+#![doc = langevin_equation::equation!(r"P_m = M^m P_0 (M^m)^\top + s^2 \left[ \frac{L}{L-1} \sum_{k<m} w_k w_k^\top - \frac{1}{L-1} W_m W_m^\top \right], \qquad w_k = M^k \begin{pmatrix} \eta \\ 1 \end{pmatrix}, \qquad W_m = \sum_{k<m} w_k")]
 //!
-//! ```text
-//! E[n_i n_j] = s2 (delta_ij - (1 - delta_ij) / (L - 1))   within an epoch, 0 between epochs
-//! P_m = M^m P_0 (M^m)^T + s2 [ L/(L-1) sum_{k<m} w_k w_k^T - 1/(L-1) W_m W_m^T ],  w_k = M^k (eta, 1),  W_m = sum_{k<m} w_k
-//! ```
-//!
-//! P_0 is the covariance at the boundary of epochs, P_L = P_0. The bracket is a difference of nearly equal numbers where
-//! eta h L is small; it is computed with 32 digits.
+//! P_0 is the covariance at the boundary of epochs, P_L = P_0. The bracket is a difference of nearly equal numbers
+//! where eta h L is small; it is computed with 32 digits.
 
+use langevin_equation::equation;
 use nalgebra::{Matrix2, Vector2};
 
 use crate::discrete::{ModeLaw, ModeMap};
@@ -17,7 +15,11 @@ use crate::extended_precision::{Extended, Number};
 /// Longest epoch whose covariances are listed.
 const LONGEST_EPOCH: u64 = 10_000_000;
 
-/// The stationary law of one direction, position by position in the epoch.
+/// The stationary law of one direction under reshuffled epochs of L batches, position by position in the epoch (errata
+/// E36).
+#[doc = equation!(r"\mathbb{E}[n_i n_j] = s^2 \left( \delta_{ij} - \frac{1 - \delta_{ij}}{L - 1} \right) \quad \text{within an epoch}, \qquad 0 \quad \text{between epochs}")]
+#[doc = equation!(r"P_m = M^m P_0 (M^m)^\top + s^2 \left[ \frac{L}{L-1} \sum_{k<m} w_k w_k^\top - \frac{1}{L-1} W_m W_m^\top \right], \qquad P_L = P_0")]
+/// Here M is the map of the mean, `w_k = M^k (eta, 1)`, and W_m the sum of the first m of them.
 ///
 /// ```
 /// use langevin_theory::reshuffle::EpochNoise;
@@ -37,11 +39,18 @@ pub struct EpochNoise {
 }
 
 impl EpochNoise {
-    /// The law for eta, beta, h, the variance s2 of a batch gradient, and the number of batches L per epoch.
+    /// The law for eta, beta, h, the variance s2 of a batch gradient (per step), and the number of batches L per epoch.
     ///
     /// # Errors
     /// [`TheoryError::InvalidValue`] for an L of 0 or beyond 10^7, and as [`ModeLaw::position_variance`]: without a
     /// stationary law for independent noise there is none here.
+    ///
+    /// ```
+    /// use langevin_theory::{TheoryError, reshuffle::EpochNoise};
+    /// assert!(EpochNoise::new(0.1, 0.9, 1.0, 1.0, 20).is_ok());
+    /// assert!(matches!(EpochNoise::new(2.1, 0.0, 1.0, 1.0, 20), Err(TheoryError::Unstable { .. })));
+    /// assert!(EpochNoise::new(0.1, 0.9, 1.0, 1.0, 0).is_err());
+    /// ```
     pub fn new(
         learning_rate: f64,
         momentum: f64,
@@ -94,10 +103,19 @@ impl EpochNoise {
         Ok(Self { epoch: power, covariances })
     }
 
-    /// Covariance of (x, v) after m batches of an epoch, m < L; 0 is the boundary.
+    /// Covariance P_m of (x, v) after m batches of an epoch, m < L; 0 is the boundary. Positions are deviations from
+    /// the minimum, rows and columns in the order (x, v).
     ///
     /// # Errors
     /// [`TheoryError::InvalidValue`] for an m that is not below L.
+    ///
+    /// ```
+    /// use langevin_theory::reshuffle::EpochNoise;
+    /// let law = EpochNoise::new(0.1, 0.0, 1.0, 1.0, 2).unwrap();
+    /// let (boundary, middle) = (law.covariance(0).unwrap()[0][0], law.covariance(1).unwrap()[0][0]);
+    /// assert!((middle - (0.81 * boundary + 0.01)).abs() < 1e-17); // one batch on: eta^2 s2 = 0.01
+    /// assert!(law.covariance(2).is_err());
+    /// ```
     pub fn covariance(&self, position: u64) -> Result<[[f64; 2]; 2]> {
         let matrix = usize::try_from(position).ok().and_then(|index| self.covariances.get(index)).ok_or(
             TheoryError::InvalidValue {
@@ -109,12 +127,25 @@ impl EpochNoise {
         Ok(std::array::from_fn(|i| std::array::from_fn(|j| Number::value(matrix[(i, j)]))))
     }
 
-    /// Number of batches per epoch.
+    /// Number L of batches per epoch.
+    ///
+    /// ```
+    /// use langevin_theory::reshuffle::EpochNoise;
+    /// assert_eq!(EpochNoise::new(0.1, 0.0, 1.0, 1.0, 2).unwrap().batches_per_epoch(), 2);
+    /// ```
     pub fn batches_per_epoch(&self) -> u64 {
         self.covariances.len() as u64
     }
 
-    /// E|x_{eL} - x_0|^2 from a stationary start at the boundary of an epoch, for a number of epochs e.
+    /// The mean squared displacement over a number e of epochs, from a stationary start at the boundary of an epoch,
+    #[doc = equation!(r"\mathbb{E}\,(x_{eL} - x_0)^2 = 2 \left[ (I - M^{eL}) P_0 \right]_{xx}")]
+    ///
+    /// ```
+    /// use langevin_theory::reshuffle::EpochNoise;
+    /// let law = EpochNoise::new(0.1, 0.0, 1.0, 1.0, 2).unwrap();
+    /// let boundary = law.covariance(0).unwrap()[0][0];
+    /// assert!((law.displacement(1) - 2.0 * (1.0 - 0.81) * boundary).abs() < 1e-17);
+    /// ```
     pub fn displacement(&self, epochs: u64) -> f64 {
         let mut power = Matrix2::<Extended>::identity();
         for place in (0..u64::BITS - epochs.leading_zeros()).rev() {

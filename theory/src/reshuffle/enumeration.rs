@@ -1,16 +1,14 @@
-//! The exact law of reshuffled minibatch SGD on a linear regression, from all orders of the samples. Moments after k batches
-//! depend on the order only through the set of samples used, averaged over its orders; so sets are enumerated, level by
-//! level, instead of orders:
+//! The exact law of reshuffled minibatch SGD on a linear regression, from all orders of the samples. Moments after k
+//! batches depend on the order only through the set of samples used, averaged over its orders; so sets are enumerated,
+//! level by level, instead of orders:
+#![doc = langevin_equation::equation!(r"y(A) = \frac{1}{\#\{b \subset A\}} \sum_{b \subset A} \mathrm{step}_b\, y(A \setminus b), \qquad y = (1,\; \mathbb{E} z,\; \mathbb{E} z z^\top), \qquad z = (\theta - \mu_{\mathrm{ridge}},\, v)")]
 //!
-//! ```text
-//! y(A) = average over batches b in A of  step_b( y(A \ b) ),        y = (1, E z, E z z^T),   z = (theta - mu_ridge, v)
-//! ```
-//!
-//! The step of a batch is affine, `z' = K_b z + c_b`, with `K_b = [[1 - eta H_b, eta beta], [-H_b, beta]]` (H_b with weight
-//! decay) and `c_b = -(eta, 1) g_b(mu_ridge)`. The mean is biased: E theta != mu_ridge.
+//! The step of a batch is affine (H_b with weight decay), and the mean is biased: E theta != mu_ridge.
+#![doc = langevin_equation::equation!(r"z' = \begin{pmatrix} I - \eta H_b & \eta \beta I \\ -H_b & \beta I \end{pmatrix} z - \begin{pmatrix} \eta I \\ I \end{pmatrix} g_b(\mu_{\mathrm{ridge}})")]
 
 use std::collections::BTreeMap;
 
+use langevin_equation::equation;
 use nalgebra::{DMatrix, DVector};
 
 use crate::error::{Result, TheoryError};
@@ -21,16 +19,31 @@ use crate::quadratic::{LeastSquares, Quadratic};
 /// Most multiplications of a law.
 const MOST_WORK: f64 = 2e10;
 
-/// First and second moments of z = (theta - mu_ridge, v): 2d, and 2d x 2d.
+/// First and second moments of z = (theta - mu_ridge, v), positions first: 2d, and 2d x 2d.
+///
+/// ```
+/// use langevin_theory::reshuffle::EpochMoments;
+/// use nalgebra::{dmatrix, dvector};
+/// let moments = EpochMoments { mean: dvector![0.5, 0.0], second_moment: dmatrix![0.35, 0.0; 0.0, 1.0] };
+/// let covariance = &moments.second_moment - &moments.mean * moments.mean.transpose();
+/// assert!((covariance[(0, 0)] - 0.1).abs() < 1e-15);
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct EpochMoments {
-    /// E z.
+    /// E z, 2d.
     pub mean: DVector<f64>,
-    /// E z z^T.
+    /// E z z^T, 2d x 2d; not centred.
     pub second_moment: DMatrix<f64>,
 }
 
-/// The exact law of reshuffled SGD for small data.
+/// The exact law of reshuffled SGD for small data: averages over all orders of the samples, by sets A of samples and
+/// the batches b in them,
+#[doc = equation!(r"y(A) = \frac{1}{\#\{b \subset A\}} \sum_{b \subset A} \mathrm{step}_b\, y(A \setminus b), \qquad y = (1,\; \mathbb{E} z,\; \mathbb{E} z z^\top), \qquad z = (\theta - \mu_{\mathrm{ridge}},\, v)")]
+/// with the affine step of a batch
+#[doc = equation!(r"z' = \begin{pmatrix} I - \eta H_b & \eta \beta I \\ -H_b & \beta I \end{pmatrix} z - \begin{pmatrix} \eta I \\ I \end{pmatrix} g_b(\mu_{\mathrm{ridge}})")]
+///
+/// Its mean is biased, E theta != mu_ridge, unless all batches have the same curvature. In the examples of the methods
+/// that is so: data x = (1, -1), y = (1, 1), learning rate 0.1, no momentum, no weight decay, batches of 1.
 ///
 /// ```
 /// use langevin_theory::reshuffle::ReshuffledLaw;
@@ -67,6 +80,18 @@ impl ReshuffledLaw {
     /// # Errors
     /// [`TheoryError::BatchSize`] when S does not divide N; [`TheoryError::NoExactLaw`] when there are too many sets of
     /// samples to enumerate; whatever the eigendecomposition returns.
+    ///
+    /// ```
+    /// use langevin_theory::{Hyperparameters, LeastSquares, TheoryError, reshuffle::ReshuffledLaw};
+    /// use nalgebra::DMatrix;
+    /// let data = |samples| {
+    ///     let features = DMatrix::from_fn(samples, 1, |i, _| 1.0 + i as f64);
+    ///     LeastSquares::new(features, DMatrix::from_element(samples, 1, 1.0)).unwrap()
+    /// };
+    /// let sgd = Hyperparameters::new(1e-3, 0.0, 0.0, 1).unwrap();
+    /// assert!(ReshuffledLaw::new(&data(6), &sgd).is_ok());
+    /// assert!(matches!(ReshuffledLaw::new(&data(60), &sgd), Err(TheoryError::NoExactLaw { .. })));
+    /// ```
     pub fn new(data: &LeastSquares, sgd: &Hyperparameters) -> Result<Self> {
         let (samples, size) = (data.samples(), sgd.batch_size());
         Sampling::Reshuffle.noise_factor(samples, size)?;
@@ -86,17 +111,44 @@ impl ReshuffledLaw {
         Ok(Self { data: data.clone(), quadratic, sgd: *sgd, minimum, batches })
     }
 
-    /// The loss.
+    /// The loss, without weight decay.
+    ///
+    /// ```
+    /// # use langevin_theory::{Hyperparameters, LeastSquares, reshuffle::ReshuffledLaw};
+    /// # use nalgebra::dmatrix;
+    /// # let data = LeastSquares::new(dmatrix![1.0; -1.0], dmatrix![1.0; 1.0]).unwrap();
+    /// # let sgd = Hyperparameters::new(0.1, 0.0, 0.0, 1).unwrap();
+    /// # let law = ReshuffledLaw::new(&data, &sgd).unwrap();
+    /// assert_eq!(law.quadratic().hessian()[(0, 0)], 1.0);
+    /// ```
     pub fn quadratic(&self) -> &Quadratic {
         &self.quadratic
     }
 
-    /// The ridge minimum, d x outputs.
+    /// The ridge minimum about which the moments are taken, d x outputs.
+    ///
+    /// ```
+    /// # use langevin_theory::{Hyperparameters, LeastSquares, reshuffle::ReshuffledLaw};
+    /// # use nalgebra::dmatrix;
+    /// # let data = LeastSquares::new(dmatrix![1.0; -1.0], dmatrix![1.0; 1.0]).unwrap();
+    /// # let sgd = Hyperparameters::new(0.1, 0.0, 0.0, 1).unwrap();
+    /// # let law = ReshuffledLaw::new(&data, &sgd).unwrap();
+    /// assert_eq!(law.minimum_ridge()[(0, 0)], 0.0); // the targets pull in opposite directions
+    /// ```
     pub fn minimum_ridge(&self) -> &DMatrix<f64> {
         &self.minimum
     }
 
-    /// N / S.
+    /// Number of batches in an epoch, N / S.
+    ///
+    /// ```
+    /// # use langevin_theory::{Hyperparameters, LeastSquares, reshuffle::ReshuffledLaw};
+    /// # use nalgebra::dmatrix;
+    /// # let data = LeastSquares::new(dmatrix![1.0; -1.0], dmatrix![1.0; 1.0]).unwrap();
+    /// # let sgd = Hyperparameters::new(0.1, 0.0, 0.0, 1).unwrap();
+    /// # let law = ReshuffledLaw::new(&data, &sgd).unwrap();
+    /// assert_eq!(law.batches_per_epoch(), 2);
+    /// ```
     pub fn batches_per_epoch(&self) -> usize {
         self.batches
     }
@@ -151,11 +203,20 @@ impl ReshuffledLaw {
         self.quadratic.eigenvectors().columns(0, self.quadratic.rank()).into_owned()
     }
 
-    /// Spectral radius of the map of second moments over an epoch, on directions with curvature. Below 1 there is a
-    /// stationary law.
+    /// Spectral radius of the map of second moments over an epoch (not a step), on directions with curvature. Below 1
+    /// there is a stationary law.
     ///
     /// # Errors
-    /// [`TheoryError::Overflow`].
+    /// [`TheoryError::Overflow`], [`TheoryError::NotConverged`].
+    ///
+    /// ```
+    /// # use langevin_theory::{Hyperparameters, LeastSquares, reshuffle::ReshuffledLaw};
+    /// # use nalgebra::dmatrix;
+    /// # let data = LeastSquares::new(dmatrix![1.0; -1.0], dmatrix![1.0; 1.0]).unwrap();
+    /// # let sgd = Hyperparameters::new(0.1, 0.0, 0.0, 1).unwrap();
+    /// # let law = ReshuffledLaw::new(&data, &sgd).unwrap();
+    /// assert!((law.spectral_radius().unwrap() - 0.9_f64.powi(4)).abs() < 1e-12); // two batches, squared
+    /// ```
     pub fn spectral_radius(&self) -> Result<f64> {
         if self.quadratic.rank() == 0 {
             return Ok(self.sgd.momentum().powi(2));
@@ -164,12 +225,24 @@ impl ReshuffledLaw {
         spectral_radius(&steps.second_moment_map())
     }
 
-    /// Stationary moments of one output after 0, 1, ..., N/S - 1 batches of an epoch (0 is its boundary). Zero in directions
-    /// without curvature.
+    /// Stationary moments of one output after 0, 1, ..., N/S - 1 batches of an epoch (0 is its boundary). Zero in
+    /// directions without curvature.
     ///
     /// # Errors
     /// [`TheoryError::MeanSquareUnstable`] (with the spectral radius of an epoch), [`TheoryError::Singular`],
     /// [`TheoryError::Shape`] for an output that does not exist.
+    ///
+    /// ```
+    /// use langevin_theory::{Hyperparameters, LeastSquares, reshuffle::ReshuffledLaw};
+    /// use nalgebra::dmatrix;
+    /// let data = LeastSquares::new(dmatrix![1.0; 2.0], dmatrix![1.0; 1.0]).unwrap(); // minimum 0.6
+    /// let sgd = Hyperparameters::new(0.1, 0.0, 0.0, 1).unwrap();
+    /// let law = ReshuffledLaw::new(&data, &sgd).unwrap();
+    /// // the batches move a deviation e to 0.9 e + 0.04 and 0.6 e - 0.04: in the two orders to 0.54 e - 0.016
+    /// // and 0.54 e + 0.004, whose mean is stationary at -0.006 / 0.46: a bias
+    /// let mean = law.stationary(0).unwrap()[0].mean[0];
+    /// assert!((mean + 0.006 / 0.46).abs() < 1e-15);
+    /// ```
     pub fn stationary(&self, output: usize) -> Result<Vec<EpochMoments>> {
         let rank = self.quadratic.rank();
         let dimension = self.quadratic.dimension();
@@ -197,11 +270,23 @@ impl ReshuffledLaw {
             .collect())
     }
 
-    /// Moments of one output in epochs after a start at (position, velocity): for each count e of completed epochs the
-    /// moments after 0, ..., N/S - 1 batches of epoch e.
+    /// Moments of one output in epochs after a start at (position, velocity), d entries each: for each count e of
+    /// completed epochs the moments after 0, ..., N/S - 1 batches of epoch e.
     ///
     /// # Errors
-    /// [`TheoryError::Shape`], [`TheoryError::Overflow`].
+    /// [`TheoryError::Shape`], [`TheoryError::Overflow`], [`TheoryError::InvalidValue`] beyond 10^5 epochs.
+    ///
+    /// ```
+    /// # use langevin_theory::{Hyperparameters, LeastSquares, reshuffle::ReshuffledLaw};
+    /// # use nalgebra::dmatrix;
+    /// # let data = LeastSquares::new(dmatrix![1.0; -1.0], dmatrix![1.0; 1.0]).unwrap();
+    /// # let sgd = Hyperparameters::new(0.1, 0.0, 0.0, 1).unwrap();
+    /// # let law = ReshuffledLaw::new(&data, &sgd).unwrap();
+    /// # use nalgebra::dvector;
+    /// let epochs = law.transient(0, &dvector![1.0], &dvector![0.0], &[0, 1]).unwrap();
+    /// assert!((epochs[0][1].mean[0] - 0.9).abs() < 1e-15); // one batch of the first epoch
+    /// assert!((epochs[1][0].mean[0] - 0.81).abs() < 1e-15); // one epoch
+    /// ```
     pub fn transient(
         &self,
         output: usize,
@@ -251,10 +336,25 @@ impl ReshuffledLaw {
         Ok(answer)
     }
 
-    /// E|theta_e - theta_0|^2 of one output over numbers of epochs e, from a stationary start at the boundary of an epoch.
+    /// The mean squared displacement of one output over numbers of epochs e, from a stationary start at the boundary of
+    /// an epoch,
+    #[doc = equation!(r"\mathbb{E}\,|\theta_{e} - \theta_0|^2 = 2 \operatorname{tr}\left[ (I - A^e)\, \operatorname{Cov} z_0 \right]_{\theta\theta}")]
+    /// with A the map of the mean over an epoch.
     ///
     /// # Errors
     /// As [`ReshuffledLaw::stationary`].
+    ///
+    /// ```
+    /// # use langevin_theory::{Hyperparameters, LeastSquares, reshuffle::ReshuffledLaw};
+    /// # use nalgebra::dmatrix;
+    /// # let data = LeastSquares::new(dmatrix![1.0; -1.0], dmatrix![1.0; 1.0]).unwrap();
+    /// # let sgd = Hyperparameters::new(0.1, 0.0, 0.0, 1).unwrap();
+    /// # let law = ReshuffledLaw::new(&data, &sgd).unwrap();
+    /// let boundary = law.stationary(0).unwrap()[0].second_moment[(0, 0)];
+    /// let displacement = law.displacement(0, &[0, 1]).unwrap();
+    /// assert_eq!(displacement[0], 0.0);
+    /// assert!((displacement[1] - 2.0 * (1.0 - 0.81) * boundary).abs() < 1e-15);
+    /// ```
     pub fn displacement(&self, output: usize, epochs: &[u64]) -> Result<Vec<f64>> {
         let rank = self.quadratic.rank();
         if rank == 0 {

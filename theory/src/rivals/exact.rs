@@ -1,13 +1,17 @@
 //! The exact laws in the form of the rivals: [`MinibatchLaw`] for true minibatch noise, and the diagonal of the law of
 //! constant noise (errata section 5, items 3 to 5) where the noise is constant by construction.
 
+use langevin_equation::equation;
+
 use super::prediction::{Prediction, Said, Silence, said};
 use super::{Rival, RivalProblem};
 use crate::discrete::ModeLaw;
 use crate::error::{Result, TheoryError};
 use crate::minibatch::MinibatchLaw;
 
-/// The exact second moments with true minibatch noise.
+/// The exact second moments with true minibatch noise (errata section 5, item 8): the diagonal of
+#[doc = equation!(r"P = G \circ \varphi \left[ \Sigma(\mu_{\mathrm{ridge}}) + \frac1N \sum_x x x^\top (x^\top P x) - H P H \right]")]
+/// with G the kernel of constant noise; see [`MinibatchLaw`]. There is none for reshuffled epochs.
 ///
 /// ```
 /// use langevin_theory::rivals::{BatchNoise, ExactMinibatch, Rival, RivalProblem, Silence};
@@ -59,7 +63,9 @@ impl Rival for ExactMinibatch {
     }
 }
 
-/// The exact moments with noise of constant covariance.
+/// The exact moments with noise of constant covariance (errata section 5, items 3 to 5), with the noise variance s2 of
+/// a step along a direction:
+#[doc = equation!(r"V = \frac{2 s^2}{(1-\beta)\,(2(1+\beta) - \eta h)}, \qquad P = \frac{\eta (1+\beta)}{2h}\, V, \qquad s^2 = \varphi\, q^\top \Sigma\, q")]
 ///
 /// ```
 /// use langevin_theory::rivals::{BatchNoise, ExactConstantNoise, Rival, RivalProblem};

@@ -1,21 +1,32 @@
-//! Jastrzebski et al. 2017: SGD as `d theta = -grad L dt + sqrt((eta/S) C) dW`, so that only the ratio eta/S, a temperature,
-//! enters the stationary state. Two models of the noise are taken in the paper:
+//! Jastrzebski et al. 2017: SGD as a Langevin equation in which, with the time t = eta k, only the ratio eta/S, a
+//! temperature, enters the stationary state,
+#![doc = langevin_equation::equation!(r"d\theta = -\nabla L\, dt + \sqrt{\frac{\eta}{S}\, C}\; dW")]
+//! Two models of the noise are taken: isotropic, and like the Hessian.
+#![doc = langevin_equation::equation!(r"C = c^2 I: \qquad p \propto \exp\left( -\frac{2 S L}{\eta c^2} \right), \qquad P_i = \frac{\eta_e\, \varphi\, c^2}{2 h_i}")]
+#![doc = langevin_equation::equation!(r"C = \sigma^2 H: \qquad P_i = \frac{\eta_e\, \varphi\, \sigma^2 \rho_i}{2 h_i}")]
 //!
-//! ```text
-//! C isotropic, c^2 I:      p ~ exp(-2 L S / (eta c^2)),   P_i = eta_e phi c^2 / (2 h)
-//! C like the Hessian:      C = sigma^2 H,                 P_i = eta_e phi sigma^2 rho / (2 h)
-//! ```
+//! The first is Theorem 1 (Stationary Distribution) of the version submitted to ICLR 2018, with `n = eta c^2 / (2 S)`
+//! there. The second is the harmonic argument of later versions, which with C = H finds the covariance (eta/2S) I and
+//! the expected loss eta tr(H) / (4 S).
 //!
-//! The paper leaves both constants free. Here c^2 is the mean of q'Sigma q over directions with curvature, so that the total
-//! noise is right, and sigma^2 the mean squared residual at the minimum. The paper's equation has no momentum: it is read
-//! as `eta_e = eta / (1 - beta)`, which is right for small rates.
+//! The paper leaves both constants free. Here c^2 is the mean of q'Sigma q over directions with curvature, so that the
+//! total noise is right, and sigma^2 the mean squared residual at the minimum. The paper's equation has no momentum: it
+//! is read as `eta_e = eta / (1 - beta)`, which is right for small rates.
+
+use langevin_equation::equation;
 
 use super::mandt::first_order;
 use super::prediction::{Prediction, Said, Silence};
 use super::{Rival, RivalProblem};
 use crate::error::Result;
 
-/// First-order process with a model of the noise covariance.
+/// First-order process with a model of the noise covariance (Jastrzebski et al. 2017): isotropic, or like the Hessian.
+#[doc = equation!(r"C = c^2 I: \qquad p \propto \exp\left( -\frac{2 S L}{\eta c^2} \right), \qquad P_i = \frac{\eta_e\, \varphi\, c^2}{2 h_i}")]
+#[doc = equation!(r"C = \sigma^2 H: \qquad P_i = \frac{\eta_e\, \varphi\, \sigma^2 \rho_i}{2 h_i}, \qquad \eta_e = \frac{\eta}{1-\beta}")]
+/// The first is their theorem about the stationary distribution (Theorem 1 in the version submitted to ICLR 2018), the
+/// second their harmonic argument that the expected loss is eta tr(H) / (4 S), up to the constant. Both constants are
+/// free there: c^2 is here the mean of q'Sigma q over directions with curvature, sigma^2 the mean squared residual at
+/// the minimum. Momentum, which their equation does not have, is read as a larger rate.
 ///
 /// ```
 /// use langevin_theory::rivals::{BatchNoise, Jastrzebski, Rival, RivalProblem};

@@ -1,22 +1,21 @@
-//! Kuhn and Rosenow 2023: the batches of a reshuffled epoch sum to the whole data set, so their noises are anticorrelated.
-//! With M batches per epoch, averaged over the place in the epoch (erratum E36):
+//! Kühn and Rosenow 2023 (revised 2025 as *Anti-correlated noise in epoch-based stochastic gradient descent:
+//! implications for weight variances in flat directions*): the batches of a reshuffled epoch sum to the whole data set,
+//! so their noises are anticorrelated. With M batches per epoch, averaged over the place in the epoch (erratum E36):
+#![doc = langevin_equation::equation!(r"\mathbb{E}[n_k n_{k+j}] = s^2 c_j, \qquad c_0 = 1, \qquad c_j = -\frac{1 - |j|/M}{M-1} \quad (0 < |j| < M), \qquad c_j = 0 \quad (|j| \ge M)")]
 //!
-//! ```text
-//! E[n_k n_{k+j}] = s2 c_j,   c_0 = 1,   c_j = -(1 - |j|/M) / (M-1)  for 0 < |j| < M,   c_j = 0 beyond
-//! ```
+//! That is the exact autocorrelation for noise that does not depend on the weights: two different batches of an epoch
+//! have the covariance -s2/(M-1), and a lag j stays within the epoch from a fraction 1 - j/M of its places. Directions
+//! slower than an epoch, h < (1-beta)/(eta M), therefore vary much less than with independent batches. Constant
+//! curvature and constant covariance within a batch are assumed. The moments below are exact for that noise. With D_n
+//! the displacement after n steps of the same direction under white noise of variance s2, they are
+#![doc = langevin_equation::equation!(r"P = \frac{1}{M-1} \sum_{n=1}^{M-1} \left( 1 - \frac{n}{M} \right) D_n, \qquad \eta^2 V = \frac{M}{M-1} \left( D_1 - \frac{D_M}{M^2} \right)")]
+#![doc = langevin_equation::equation!(r"\mathbb{E}\,|\Delta_t|^2 = \sum_{|n|<M} c_n \left( D_{t+n} - D_n \right), \qquad D_{-n} = D_n")]
 //!
-//! Directions slower than an epoch, h < (1-beta)/(eta M), therefore vary much less than with independent batches. Constant
-//! curvature and constant covariance within a batch are assumed. The moments below are exact for that noise. With D_n the
-//! displacement after n steps of the same direction under white noise of variance s2, they are
-//!
-//! ```text
-//! P = (1/(M-1)) sum_{n=1}^{M-1} (1 - n/M) D_n,   eta^2 V = (M/(M-1)) (D_1 - D_M/M^2)
-//! E|Delta_t|^2 = sum_{|n|<M} c_n (D_{t+n} - D_n),   D_{-n} = D_n
-//! ```
-//!
-//! The first is `R_0 + 2 sum c_n R_n` with the autocovariance `R_n = R_0 - D_n/2`, in which R_0 cancels; the second is the
-//! same sum over `(D_{n+1} - 2 D_n + D_{n-1})/2`, summed by parts. The paper goes on to approximate them with a covariance
-//! proportional to the Hessian; here it is the true one.
+//! The first is `R_0 + 2 sum c_n R_n` with the autocovariance `R_n = R_0 - D_n/2`, in which R_0 cancels; the second is
+//! the same sum over `(D_{n+1} - 2 D_n + D_{n-1})/2`, summed by parts. The paper goes on to approximate them with a
+//! covariance proportional to the Hessian; here it is the true one.
+
+use langevin_equation::equation;
 
 use super::prediction::{Prediction, Said, Silence, potential_energy, said};
 use super::{Rival, RivalProblem};
@@ -25,7 +24,15 @@ use crate::error::Result;
 use crate::hyperparameters::Sampling;
 use crate::time::Steps;
 
-/// Discrete time, constant noise covariance, anticorrelated within an epoch.
+/// Discrete time, constant noise covariance, anticorrelated within an epoch of M batches (Kühn and Rosenow 2023,
+/// erratum E36): averaged over the place in the epoch, the noise has the autocorrelation
+#[doc = equation!(r"\mathbb{E}[n_k n_{k+j}] = s^2 c_j, \qquad c_0 = 1, \qquad c_j = -\frac{1 - |j|/M}{M-1} \quad (0 < |j| < M), \qquad c_j = 0 \quad (|j| \ge M)")]
+/// The stationary moments for it follow from the displacement D_n of the same direction after n steps under white
+/// noise:
+#[doc = equation!(r"P = \frac{1}{M-1} \sum_{n=1}^{M-1} \left( 1 - \frac{n}{M} \right) D_n, \qquad \eta^2 V = \frac{M}{M-1} \left( D_1 - \frac{D_M}{M^2} \right)")]
+#[doc = equation!(r"\mathbb{E}\,|\Delta_t|^2 = \sum_{|n|<M} c_n \left( D_{t+n} - D_n \right), \qquad D_{-n} = D_n")]
+/// Directions slower than an epoch, h < (1-beta)/(eta M), vary much less than with independent batches. The authors go
+/// on with a covariance proportional to the Hessian; here it is the true one.
 ///
 /// ```
 /// use langevin_theory::rivals::{BatchNoise, Kuhn, Liu, Rival, RivalProblem};

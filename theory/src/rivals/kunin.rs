@@ -1,21 +1,25 @@
-//! Kunin et al. 2021, the paper that this crate follows: the underdamped Langevin equation (4)-(6). Its stationary moments
-//! (9) per direction, with the velocity variance V and the position variance P,
-//!
-//! ```text
-//! V = phi s / (1 - beta^2),   P = eta (1+beta) V / (2 h),   s = sigma^2 rho (Assumption 3)  or  s = q'Sigma q
-//! ```
-//!
-//! and its squared step (16), energies (G.3) and displacement 2 tr(P - Cov(eta k)) (erratum E02). Read as moments of the
-//! iterates they are those of a small learning rate. In the recursion with constant noise they are exactly those of the
-//! midpoints of steps, `(theta_k + theta_{k+1}) / 2`, whose covariance is `P' - eta^2 V' / 4` by equipartition; that reading
-//! gives for the iterates `P' = P / (1 - eta h / (2 (1+beta)))`, and says nothing about several times.
+//! Kunin et al. 2021, the paper that this crate follows: the underdamped Langevin equation (4)-(6). Its stationary
+//! moments (9) per direction, with the velocity variance V and the position variance P,
+#![doc = langevin_equation::equation!(r"V = \frac{\varphi\, s}{1 - \beta^2}, \qquad P = \frac{\eta (1+\beta)}{2 h} V, \qquad s = \sigma^2 \rho \;\text{ (Assumption 3)} \quad \text{or} \quad s = q^\top \Sigma\, q")]
+//! and its squared step (16), energies (G.3) and displacement 2 tr(P - Cov(eta k)) (erratum E02). Read as moments of
+//! the iterates they are those of a small learning rate. In the recursion with constant noise they are exactly those of
+//! the midpoints of steps, `(theta_k + theta_{k+1}) / 2`, whose covariance is `P' - eta^2 V' / 4` by equipartition;
+//! that reading gives for the iterates (erratum E03, identity I3)
+#![doc = langevin_equation::equation!(r"P' = \frac{P}{1 - \frac{\eta h}{2(1+\beta)}}")]
+//! and says nothing about several times.
+
+use langevin_equation::equation;
 
 use super::prediction::{Prediction, Said, Silence, potential_energy, said};
 use super::{Rival, RivalProblem};
 use crate::error::Result;
 use crate::langevin::LangevinMode;
 
-/// The Langevin equation of the paper, in one of its readings.
+/// The Langevin equation of the paper (4)-(6), in one of its readings: with the stationary moments (9)
+#[doc = equation!(r"V = \frac{\varphi\, s}{1 - \beta^2}, \qquad P = \frac{\eta (1+\beta)}{2 h} V, \qquad s = \sigma^2 \rho \;\text{ (Assumption 3)} \quad \text{or} \quad s = q^\top \Sigma\, q")]
+/// taken for those of the iterates, which is right at small learning rates, or for those of the midpoints of steps,
+/// which is exact for constant noise and gives for the iterates (errata E02, E03)
+#[doc = equation!(r"P' = \frac{P}{1 - \frac{\eta h}{2(1+\beta)}}")]
 ///
 /// ```
 /// use langevin_theory::rivals::{BatchNoise, Kunin, Rival, RivalProblem};

@@ -1,19 +1,24 @@
-//! Liu, Ziyin and Ueda 2021: SGD at finite learning rates, in discrete time, with noise of constant covariance C per step.
-//! With momentum, K the Hessian and P the stationary covariance of the position:
-//!
-//! ```text
-//! eta (1-beta) (K P + P K) - eta^2 (1+beta^2)/(1-beta^2) K P K + eta^2 beta/(1-beta^2) (K^2 P + P K^2) = eta^2 C
-//! ```
-//!
-//! whose diagonal in the eigenbasis of K is `P_i [2 eta (1-beta) h - eta^2 h^2 (1-beta)/(1+beta)] = eta^2 phi q'Sigma q`. The
-//! velocity follows from the recursion itself, `V = 2 h P / (eta (1+beta))` for any white noise, and so do the moments at
-//! several times. K is the Hessian of the regularised loss and C = phi Sigma at its minimum.
+//! Liu, Ziyin and Ueda 2021: SGD at finite learning rates, in discrete time, with noise of constant covariance C per
+//! step. With momentum, K the Hessian and P the stationary covariance of the position:
+#![doc = langevin_equation::equation!(r"\eta (1-\beta) (K P + P K) - \frac{1+\beta^2}{1-\beta^2} \eta^2 K P K + \frac{\beta}{1-\beta^2} \eta^2 (K^2 P + P K^2) = \eta^2 C")]
+//! (the form in which Ziyin et al. 2022 quote it as their Theorem 1, for a scalar learning rate), whose diagonal in the
+//! eigenbasis of K is
+#![doc = langevin_equation::equation!(r"P_i \left[ 2 \eta (1-\beta) h_i - \frac{1-\beta}{1+\beta} \eta^2 h_i^2 \right] = \eta^2 \varphi\, q_i^\top \Sigma\, q_i")]
+//! The velocity follows from the recursion itself, `V = 2 h P / (eta (1+beta))` for any white noise, and so do the
+//! moments at several times. K is the Hessian of the regularised loss and C = phi Sigma at its minimum.
+
+use langevin_equation::equation;
 
 use super::prediction::{Prediction, Said, Silence, potential_energy, said};
 use super::{Rival, RivalProblem};
 use crate::error::Result;
 
-/// Discrete time, constant noise covariance.
+/// Discrete time, constant noise covariance (Liu, Ziyin and Ueda 2021): with K the Hessian of the regularised loss and
+/// C = phi Sigma at its minimum, the stationary covariance P of the position solves
+#[doc = equation!(r"\eta (1-\beta) (K P + P K) - \frac{1+\beta^2}{1-\beta^2} \eta^2 K P K + \frac{\beta}{1-\beta^2} \eta^2 (K^2 P + P K^2) = \eta^2 C")]
+/// (as Ziyin et al. 2022 quote it), whose diagonal in the eigenbasis of K is
+#[doc = equation!(r"P_i = \frac{\eta\, \varphi\, q_i^\top \Sigma\, q_i}{(1-\beta)\, h_i \left( 2 - \frac{\eta h_i}{1+\beta} \right)}")]
+/// The velocity and the moments at several times follow from the recursion itself.
 ///
 /// ```
 /// use langevin_theory::rivals::{BatchNoise, Liu, Rival, RivalProblem};

@@ -1,19 +1,26 @@
-//! Mandt, Hoffman and Blei 2017: constant-rate SGD as an Ornstein-Uhlenbeck process of first order,
-//! `d theta = -eta A theta dt + eta sqrt(C/S) dW`, one step per unit of time. Its stationary covariance solves
-//! `P A + A P = (eta/S) C`; with momentum the learning rate becomes eta / (1 - beta).
+//! Mandt, Hoffman and Blei 2017: constant-rate SGD as an Ornstein-Uhlenbeck process of first order, one step per unit
+//! of time. Its stationary covariance P solves a Lyapunov equation; with momentum the learning rate becomes eta / (1 -
+//! beta).
+#![doc = langevin_equation::equation!(r"d\theta = -\eta A \theta\, dt + \frac{\eta}{\sqrt S} \sqrt C\; dW, \qquad P A + A P = \frac{\eta}{S} C")]
+#![doc = langevin_equation::equation!(r"P_i = \frac{\eta_e\, \varphi\, q_i^\top \Sigma\, q_i}{2 h_i}, \qquad \mathbb{E}\,|\theta_{k+n} - \theta_k|^2 = \sum_i 2 P_i \left( 1 - e^{-\eta_e h_i n} \right), \qquad \eta_e = \frac{\eta}{1-\beta}")]
 //!
-//! ```text
-//! eta_e = eta/(1-beta),   P_i = eta_e phi q'Sigma q / (2 h),   E|theta_{k+n} - theta_k|^2 = sum_i 2 P_i (1 - e^{-eta_e h n})
-//! ```
+//! The learning rate that the paper recommends for sampling a posterior, `2 S d / (N tr C)` in d dimensions, is the one
+//! at which the energy of this P is that of the posterior, d / (2 N).
 //!
-//! A is the Hessian of the regularised loss (h = rho + lambda) and C the noise covariance at its minimum, both of which the
-//! paper assumes constant. The displacement is that of the process; the squared step is its value at lag 1.
+//! A is the Hessian of the regularised loss (h = rho + lambda) and C the noise covariance at its minimum, both of which
+//! the paper assumes constant. The displacement is that of the process; the squared step is its value at lag 1.
+
+use langevin_equation::equation;
 
 use super::prediction::{Prediction, Said, Silence, potential_energy};
 use super::{Rival, RivalProblem};
 use crate::error::Result;
 
-/// First-order Ornstein-Uhlenbeck process with the true noise covariance at the minimum.
+/// First-order Ornstein-Uhlenbeck process with the true noise covariance C at the minimum (Mandt, Hoffman and Blei
+/// 2017), one step per unit of time; A is the Hessian of the regularised loss.
+#[doc = equation!(r"d\theta = -\eta A \theta\, dt + \frac{\eta}{\sqrt S} \sqrt C\; dW, \qquad P A + A P = \frac{\eta}{S} C")]
+/// Momentum makes the learning rate eta / (1 - beta). In the eigenbasis of A, with phi for 1/S,
+#[doc = equation!(r"P_i = \frac{\eta_e\, \varphi\, q_i^\top \Sigma\, q_i}{2 h_i}, \qquad \mathbb{E}\,|\theta_{k+n} - \theta_k|^2 = \sum_i 2 P_i \left( 1 - e^{-\eta_e h_i n} \right), \qquad \eta_e = \frac{\eta}{1-\beta}")]
 ///
 /// ```
 /// use langevin_theory::rivals::{BatchNoise, Mandt, Rival, RivalProblem, Silence};

@@ -1,5 +1,6 @@
 //! What a theory says about a problem, and the names of the reasons why it may say nothing.
 
+use langevin_equation::equation;
 use thiserror::Error;
 
 use super::problem::RivalProblem;
@@ -7,13 +8,19 @@ use crate::discrete::ModeLaw;
 use crate::error::Result;
 
 /// A predicted quantity, or why there is none.
+///
+/// ```
+/// use langevin_theory::rivals::{Said, Silence};
+/// let numbers: [Said<f64>; 2] = [Ok(1.5), Err(Silence::NoVelocity)];
+/// assert_eq!(numbers.iter().flatten().sum::<f64>(), 1.5); // what was said
+/// ```
 pub type Said<T> = std::result::Result<T, Silence>;
 
 /// Why a theory says nothing about a quantity.
 ///
 /// ```
 /// use langevin_theory::rivals::Silence;
-/// assert_eq!(Silence::NoVelocity.name(), "no-velocity");
+/// assert_eq!(Silence::NoVelocity.to_string(), "a first-order process: its paths have no velocity");
 /// assert_eq!(Silence::Undefined("unstable").name(), "unstable");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -50,6 +57,11 @@ pub enum Silence {
 
 impl Silence {
     /// The name used in files.
+    ///
+    /// ```
+    /// use langevin_theory::rivals::Silence;
+    /// assert_eq!(Silence::NoVelocity.name(), "no-velocity");
+    /// ```
     pub fn name(self) -> &'static str {
         match self {
             Self::NoVelocity => "no-velocity",
@@ -65,25 +77,46 @@ impl Silence {
     }
 }
 
-/// Stationary moments as a theory has them: per direction with curvature (by descending curvature), summed over outputs.
+/// Stationary moments as a theory has them: per direction with curvature (by descending curvature), summed over
+/// outputs. Positions are about the ridge minimum, velocities per step.
+///
+/// ```
+/// # use langevin_theory::rivals::{BatchNoise, RivalProblem};
+/// # use langevin_theory::{Hyperparameters, LeastSquares, Sampling, Steps};
+/// # use nalgebra::dmatrix;
+/// # let data = LeastSquares::new(dmatrix![1.0; 2.0], dmatrix![1.0; 1.0]).unwrap();
+/// # let sgd = Hyperparameters::new(0.1, 0.0, 0.0, 1).unwrap();
+/// # let (sampling, noise) = (Sampling::WithReplacement, BatchNoise::Minibatch);
+/// # let problem = RivalProblem::new(&data, &sgd, sampling, noise, vec![Steps(1)]).unwrap();
+/// # use langevin_theory::rivals::{ExactMinibatch, Rival};
+/// let prediction = ExactMinibatch.predict(&problem).unwrap();
+/// let (position, velocity) = (prediction.position_variance.unwrap()[0], prediction.velocity_variance.unwrap()[0]);
+/// assert!((prediction.speed.unwrap() - 0.1 * 0.1 * velocity).abs() < 1e-16);
+/// assert!((prediction.potential_energy.unwrap() - 0.5 * 2.5 * position).abs() < 1e-16);
+/// assert!((prediction.kinetic_energy.unwrap() - prediction.potential_energy.unwrap()).abs() < 1e-16);
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prediction {
-    /// Second moment of the position about the ridge minimum, per direction.
+    /// P_i: second moment of the position about the ridge minimum, per direction.
     pub position_variance: Said<Vec<f64>>,
-    /// Second moment of the velocity `v = (theta_k - theta_{k-1}) / eta`, per direction.
+    /// V_i: second moment of the velocity `v = (theta_k - theta_{k-1}) / eta`, per direction.
     pub velocity_variance: Said<Vec<f64>>,
-    /// E|theta_k - theta_{k-1}|^2.
+    /// The mean squared step, summed over directions (16),
+    #[doc = equation!(r"\mathbb{E}\,|\theta_k - \theta_{k-1}|^2 = \eta^2 \sum_i V_i")]
     pub speed: Said<f64>,
-    /// E[h x^2] / 2 over all directions: the regularised loss above its minimum.
+    /// The regularised loss above its minimum (G.3),
+    #[doc = equation!(r"\tfrac12 \sum_i h_i P_i")]
     pub potential_energy: Said<f64>,
-    /// E[m v^2] / 2 over all directions, with m = eta (1 + beta) / 2.
+    /// The kinetic energy (G.3),
+    #[doc = equation!(r"\tfrac{m}{2} \sum_i V_i, \qquad m = \tfrac{\eta}{2} (1+\beta)")]
     pub kinetic_energy: Said<f64>,
-    /// E|theta_{k+n} - theta_k|^2 at the lags n of the problem.
+    /// The mean squared displacement at the lags n of the problem (17), summed over directions,
+    #[doc = equation!(r"\mathbb{E}\,|\theta_{k+n} - \theta_k|^2")]
     pub displacement: Said<Vec<f64>>,
 }
 
 impl Prediction {
-    /// Nothing about anything.
+    /// Nothing about anything, for one reason.
     ///
     /// ```
     /// use langevin_theory::rivals::{Prediction, Silence};

@@ -1,21 +1,24 @@
-//! Yaida 2018: fluctuation-dissipation relations, exact for every stationary state at any learning rate when the noise of a
-//! step has mean zero given the past. They relate observables and give no absolute value. With momentum, the first of them
-//! reads `<theta . grad L> = ((1+beta)/(2 eta)) <|theta_k - theta_{k-1}|^2>`; on a quadratic it holds in every
-//! eigendirection,
+//! Yaida 2018: fluctuation-dissipation relations, exact for every stationary state at any learning rate when the noise
+//! of a step has mean zero given the past. They relate observables and give no absolute value. The first of them, with
+//! momentum ((FDR1') in the paper; without dampening), and what it is on a quadratic in every eigendirection:
+#![doc = langevin_equation::equation!(r"\langle \theta \cdot \nabla L \rangle = \tfrac{\eta}{2} (1+\beta)\, \langle v \cdot v \rangle, \qquad h_i P_i = m V_i, \qquad m = \tfrac{\eta}{2} (1+\beta)")]
 //!
-//! ```text
-//! h P_i = m V_i,   m = eta (1+beta)/2
-//! ```
-//!
-//! (the identity behind erratum E27; without momentum the second relation adds nothing on a quadratic, being the same
-//! identity weighted with h). The quantity taken as given is the velocity variance of every direction, measured or exact,
-//! see [`RivalProblem::with_velocity_variances`]. Predicted from it are the position variances and the loss.
+//! The latter is the identity behind erratum E27. Without momentum the second relation adds nothing on a quadratic,
+//! being the same identity weighted with h. The quantity taken as given is the velocity variance of every direction,
+//! measured or exact, see [`RivalProblem::with_velocity_variances`]. Predicted from it are the position variances and
+//! the loss.
+
+use langevin_equation::equation;
 
 use super::prediction::{Prediction, Said, Silence, potential_energy};
 use super::{Rival, RivalProblem};
 use crate::error::Result;
 
-/// Position variances from velocity variances.
+/// Position variances from velocity variances: the first fluctuation-dissipation relation with momentum (Yaida 2018,
+/// (FDR1') there, without dampening), and what it is on a quadratic in every eigendirection,
+#[doc = equation!(r"\langle \theta \cdot \nabla L \rangle = \tfrac{\eta}{2} (1+\beta)\, \langle v \cdot v \rangle, \qquad P_i = \frac{m V_i}{h_i}, \qquad m = \tfrac{\eta}{2} (1+\beta)")]
+/// It is exact for every stationary state at any learning rate when the noise of a step has mean zero given the past
+/// (erratum E27), and says nothing without the velocity variances: see [`RivalProblem::with_velocity_variances`].
 ///
 /// ```
 /// use langevin_theory::rivals::{BatchNoise, Rival, RivalProblem, Silence, Yaida};

@@ -1,28 +1,34 @@
-//! Ziyin, Liu, Mori and Ueda 2022: the noise of minibatches grows with the distance from the minimum. For linear regression
-//! on Gaussian features of covariance A with label noise sigma^2 they find `C = (1/S) (A P A + A tr(A P) + sigma^2 A)` and
-//!
-//! ```text
-//! P = (eta sigma^2/S) (1 + eta k/S) [2 - eta (1 + 1/S) A]^{-1},   k = tr(A G)/(1 - (eta/S) tr(A G)),  G = [2 - eta (1 + 1/S) A]^{-1}
-//! ```
-//!
-//! for plain SGD. The same derivation with momentum, with weight decay and with phi in place of 1/S: about the ridge minimum
-//! mu the noise is `C = phi [A W A + A (tr(A P) + sigma^2)]` with sigma^2 the mean squared residual at mu and W = P + d d',
-//! where d is the bias of mu and A d = -lambda mu. Its diagonal in the eigenbasis closes,
-//!
-//! ```text
-//! a_i = phi eta / (2 h_i (1-beta) (1 - eta h_i/(2 (1+beta)))),   s = sum a_i rho_i^2 / (1 - a_i rho_i^2)
-//! P_i = a_i [ rho_i (sigma^2 + T) + lambda^2 mu_i^2 ] / (1 - a_i rho_i^2),   T = tr(A P)
-//! T (1 - s) = sum a_i rho_i [ rho_i sigma^2 + lambda^2 mu_i^2 ] / (1 - a_i rho_i^2)
-//! ```
-//!
-//! and exists iff the mean is stable, every `a_i rho_i^2 < 1` and `s < 1` (errata section 5, item 8). At lambda = beta = 0
-//! this is the formula of the paper. Noise of independent batches is white, so lagged moments are those of the recursion.
+//! Ziyin, Liu, Mori and Ueda 2022: the noise of minibatches grows with the distance from the minimum. For linear
+//! regression on Gaussian features of covariance A with label noise sigma^2 they find (Lemma 1 and Theorem 2; numbers
+//! as in the version reviewed for ICLR 2022)
+#![doc = langevin_equation::equation!(r"C = \frac1S \left( A P A + \operatorname{tr}(A P)\, A + \sigma^2 A \right)")]
+#![doc = langevin_equation::equation!(r"P = \frac{\eta \sigma^2}{S} \left( 1 + \frac{\kappa_\beta}{S} \right) G_\beta^{-1}, \qquad G_\beta = 2 (1-\beta) I - \left( \frac{1-\beta}{1+\beta} + \frac1S \right) \eta A, \qquad \kappa_\beta = \frac{\operatorname{tr}(\eta A\, G_\beta^{-1})}{1 - \frac1S \operatorname{tr}(\eta A\, G_\beta^{-1})}")]
+//! and, with weight decay but neither label noise nor momentum, their Proposition 3 and Theorem 4. The same derivation
+//! with all three at once, and with phi in place of 1/S: about the ridge minimum mu, with sigma^2 the mean squared
+//! residual at mu and d the bias of mu, A d = -lambda mu, the noise is
+#![doc = langevin_equation::equation!(r"C = \varphi \left[ A W A + A \left( \operatorname{tr}(A P) + \sigma^2 \right) \right], \qquad W = P + d d^\top")]
+//! Its diagonal in the eigenbasis closes,
+#![doc = langevin_equation::equation!(r"a_i = \frac{\varphi\, \eta}{2 h_i (1-\beta) \left( 1 - \frac{\eta h_i}{2(1+\beta)} \right)}, \qquad s = \sum_i \frac{a_i \rho_i^2}{1 - a_i \rho_i^2}")]
+#![doc = langevin_equation::equation!(r"P_i = a_i\, \frac{\rho_i (\sigma^2 + T) + \lambda^2 \mu_i^2}{1 - a_i \rho_i^2}, \qquad T = \operatorname{tr}(A P) = \frac{1}{1-s} \sum_i a_i \rho_i\, \frac{\rho_i \sigma^2 + \lambda^2 \mu_i^2}{1 - a_i \rho_i^2}")]
+//! and exists iff the mean is stable, every `a_i rho_i^2 < 1` and `s < 1` (errata section 5, item 8). At lambda = 0
+//! this is their Theorem 2, at beta = 0 without label noise their Theorem 4. Noise of independent batches is white, so
+//! lagged moments are those of the recursion.
+
+use langevin_equation::equation;
 
 use super::prediction::{Prediction, Said, Silence, said};
 use super::{Rival, RivalProblem};
 use crate::error::{Result, TheoryError};
 
-/// Discrete time, minibatch noise of Gaussian features.
+/// Discrete time, minibatch noise of Gaussian features (Ziyin, Liu, Mori and Ueda 2022). With features of covariance A
+/// and label noise sigma^2 they find for the noise and the position covariance (Lemma 1 and Theorem 2 of the version
+/// reviewed for ICLR 2022)
+#[doc = equation!(r"C = \frac1S \left( A P A + \operatorname{tr}(A P)\, A + \sigma^2 A \right)")]
+#[doc = equation!(r"P = \frac{\eta \sigma^2}{S} \left( 1 + \frac{\kappa_\beta}{S} \right) G_\beta^{-1}, \qquad G_\beta = 2 (1-\beta) I - \left( \frac{1-\beta}{1+\beta} + \frac1S \right) \eta A, \qquad \kappa_\beta = \frac{\operatorname{tr}(\eta A\, G_\beta^{-1})}{1 - \frac1S \operatorname{tr}(\eta A\, G_\beta^{-1})}")]
+/// With weight decay, and phi in place of 1/S, the same derivation gives about the ridge minimum mu
+#[doc = equation!(r"P_i = a_i\, \frac{\rho_i (\sigma^2 + T) + \lambda^2 \mu_i^2}{1 - a_i \rho_i^2}, \qquad a_i = \frac{\varphi\, \eta}{2 h_i (1-\beta) \left( 1 - \frac{\eta h_i}{2(1+\beta)} \right)}, \qquad T = \operatorname{tr}(A P)")]
+/// which is their Theorem 4 where there is neither label noise nor momentum. A and sigma^2 are here the Hessian of the
+/// data and the mean squared residual at the ridge minimum.
 ///
 /// ```
 /// use langevin_theory::rivals::{BatchNoise, Rival, RivalProblem, Ziyin};
@@ -33,7 +39,7 @@ use crate::error::{Result, TheoryError};
 /// let problem =
 ///     RivalProblem::new(&data, &sgd, Sampling::WithReplacement, BatchNoise::Minibatch, vec![]).unwrap();
 /// let variance = Ziyin.predict(&problem).unwrap().position_variance.unwrap()[0];
-/// assert!((variance - 1.0).abs() < 1e-15); // G = 1, k = 2, P = 0.5 (1 + 1) 1
+/// assert!((variance - 1.0).abs() < 1e-15); // G = 1, kappa = 1, P = 0.5 (1 + 1) / 1
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Ziyin;
@@ -83,7 +89,7 @@ impl Rival for Ziyin {
         &[
             "Gaussian features, a fresh sample every step",
             "label noise independent of the features",
-            "momentum and weight decay added by the same derivation",
+            "momentum, weight decay and label noise at once, by the same derivation",
         ]
     }
 

@@ -1,7 +1,8 @@
-//! Gaussian laws: entropy `ln det(2 pi e C) / 2`, Kullback-Leibler divergence, and the Wasserstein distance (39) in its
-//! Bures form `|m_1 - m_2|^2 + min_R |L_1 - L_2 R|^2` over orthogonal R, with C = L L^T: a sum of squares where the usual
-//! form is a difference of traces.
+//! Gaussian laws: entropy, Kullback-Leibler divergence, and the Wasserstein distance (39) in its Bures form, with C = L
+//! L^T: a sum of squares where the usual form is a difference of traces.
+#![doc = langevin_equation::equation!(r"W_2^2 = |m_1 - m_2|^2 + \min_{R^\top R = I} \lVert L_1 - L_2 R \rVert^2")]
 
+use langevin_equation::equation;
 use nalgebra::{DMatrix, DVector};
 
 use crate::cholesky::Cholesky;
@@ -32,10 +33,17 @@ pub struct Gaussian {
 }
 
 impl Gaussian {
-    /// N(mean, covariance).
+    /// The law with this mean (n) and covariance (n x n, made symmetric to the last bit).
     ///
     /// # Errors
     /// [`TheoryError::Shape`], [`TheoryError::NotFinite`], [`TheoryError::NotPositiveSemiDefinite`].
+    ///
+    /// ```
+    /// use langevin_theory::variational::Gaussian;
+    /// use nalgebra::{dmatrix, dvector};
+    /// assert!(Gaussian::new(dvector![1.0], &dmatrix![0.0]).is_ok()); // a point
+    /// assert!(Gaussian::new(dvector![1.0], &dmatrix![-1.0]).is_err());
+    /// ```
     pub fn new(mean: DVector<f64>, covariance: &DMatrix<f64>) -> Result<Self> {
         let size = mean.nrows();
         if size == 0 {
@@ -48,12 +56,24 @@ impl Gaussian {
         Ok(Self { mean, covariance })
     }
 
-    /// m.
+    /// m, n entries.
+    ///
+    /// ```
+    /// use langevin_theory::variational::Gaussian;
+    /// use nalgebra::{dmatrix, dvector};
+    /// assert_eq!(Gaussian::new(dvector![3.0], &dmatrix![4.0]).unwrap().mean()[0], 3.0);
+    /// ```
     pub fn mean(&self) -> &DVector<f64> {
         &self.mean
     }
 
-    /// C.
+    /// C, n x n.
+    ///
+    /// ```
+    /// use langevin_theory::variational::Gaussian;
+    /// use nalgebra::{dmatrix, dvector};
+    /// assert_eq!(Gaussian::new(dvector![3.0], &dmatrix![4.0]).unwrap().covariance()[(0, 0)], 4.0);
+    /// ```
     pub fn covariance(&self) -> &DMatrix<f64> {
         &self.covariance
     }
@@ -65,10 +85,20 @@ impl Gaussian {
             .ok_or(TheoryError::Singular { what: "a covariance without inverse; the law has no density" })
     }
 
-    /// Differential entropy in nats.
+    /// Differential entropy in nats, of coordinates in whatever units they have:
+    #[doc = equation!(r"\tfrac12 \ln \det (2 \pi e\, C)")]
     ///
     /// # Errors
     /// [`TheoryError::Singular`] without a density.
+    ///
+    /// ```
+    /// use langevin_theory::variational::Gaussian;
+    /// use nalgebra::{dmatrix, dvector};
+    /// let entropy = |variance| Gaussian::new(dvector![0.0], &dmatrix![variance]).unwrap().entropy();
+    /// let unit = 0.5 * (1.0 + std::f64::consts::TAU.ln());
+    /// assert!((entropy(4.0).unwrap() - (unit + 2.0_f64.ln())).abs() < 1e-15); // twice as wide: ln 2 more
+    /// assert!(entropy(0.0).is_err());
+    /// ```
     pub fn entropy(&self) -> Result<f64> {
         let size = self.mean.nrows() as f64;
         Ok(0.5 * (size * (1.0 + std::f64::consts::TAU.ln()) + self.factor()?.log_determinant()))
@@ -89,10 +119,19 @@ impl Gaussian {
         DVector::from_fn(self.mean.nrows(), |i, _| Extended::sum(self.mean[i], -other.mean[i]))
     }
 
-    /// KL(self || other) in nats.
+    /// The Kullback-Leibler divergence of this law from another, in nats; zero only between equal laws.
+    #[doc = equation!(r"\mathrm{KL}(p_1 \parallel p_2) = \tfrac12 \left[ \operatorname{tr}(C_2^{-1} C_1) - n + (m_1 - m_2)^\top C_2^{-1} (m_1 - m_2) + \ln \frac{\det C_2}{\det C_1} \right]")]
     ///
     /// # Errors
     /// [`TheoryError::Singular`] when either law has no density, [`TheoryError::Shape`].
+    ///
+    /// ```
+    /// use langevin_theory::variational::Gaussian;
+    /// use nalgebra::{dmatrix, dvector};
+    /// let law = |mean| Gaussian::new(dvector![mean], &dmatrix![4.0]).unwrap();
+    /// assert!((law(0.0).kl_divergence(&law(2.0)).unwrap() - 0.5).abs() < 1e-15); // 2^2 / (2 4)
+    /// assert_eq!(law(1.0).kl_divergence(&law(1.0)).unwrap(), 0.0);
+    /// ```
     pub fn kl_divergence(&self, other: &Self) -> Result<f64> {
         self.require_same_dimension(other)?;
         let (first, second) = (self.factor()?, other.factor()?);
@@ -102,10 +141,20 @@ impl Gaussian {
         Ok(spread + 0.5 * second.norm_squared(&self.distance_of_means(other)))
     }
 
-    /// Square of the Wasserstein distance of order 2 (39).
+    /// Square of the Wasserstein distance of order 2 (39), in the square of the units of the coordinates,
+    #[doc = equation!(r"W_2^2 = |m_1 - m_2|^2 + \min_{R^\top R = I} \lVert L_1 - L_2 R \rVert^2, \qquad C_i = L_i L_i^\top")]
+    /// It exists for singular laws too; where one has no density it is good to the root of a rounding.
     ///
     /// # Errors
     /// [`TheoryError::Shape`], [`TheoryError::NotConverged`].
+    ///
+    /// ```
+    /// use langevin_theory::variational::Gaussian;
+    /// use nalgebra::{dmatrix, dvector};
+    /// let law = |mean, variance| Gaussian::new(dvector![mean], &dmatrix![variance]).unwrap();
+    /// // to a point: the distance of the means, and the variance
+    /// assert!((law(0.0, 4.0).wasserstein_squared(&law(3.0, 0.0)).unwrap() - 13.0).abs() < 1e-14);
+    /// ```
     pub fn wasserstein_squared(&self, other: &Self) -> Result<f64> {
         self.require_same_dimension(other)?;
         let means = self.distance_of_means(other).iter().fold(Extended::from(0.0), |sum, &entry| sum + entry * entry);

@@ -1,21 +1,22 @@
 //! One step of the scheme of Jordan, Kinderlehrer and Otto for a Gaussian law and a quadratic potential (Theorem 1 with
 //! erratum E18):
+#![doc = langevin_equation::equation!(r"\underset{p}{\mathrm{arg\,min}} \; \tau F(p) + \tfrac12 W_2^2(p, p_0), \qquad F(p) = \tfrac12\, \mathbb{E}[x^\top U x] - \kappa^{-1}\, \mathrm{entropy}(p)")]
 //!
-//! ```text
-//! argmin over p of   step F(p) + W_2^2(p, p_0) / 2,       F(p) = E[x^T U x] / 2 - entropy(p) / kappa.
-//! ```
-//!
-//! With G = 1 + step U and c = step / kappa the minimiser is Gaussian, its mean is G^{-1} m_0, and the covariance C solves
-//! `G C G + c^2 C^{-1} = C_0 + 2 c G`. So `Y = G^{1/2} C G^{1/2}` is a function of `X = G^{-1/2} C_0 G^{-1/2}`:
-//! `y = (2c + x + sqrt(x^2 + 4 c x)) / 2`. It exists for a singular C_0, and for U and C_0 that do not commute.
+//! With `G = 1 + tau U` and `c = tau / kappa` the minimiser is Gaussian, its mean is `G^{-1} m_0`, and the covariance C
+//! solves `G C G = C_0 + 2 c G - c^2 C^{-1}`. So `Y = G^{1/2} C G^{1/2}` is a function of `X = G^{-1/2} C_0 G^{-1/2}`:
+#![doc = langevin_equation::equation!(r"y = \tfrac12 \left( 2c + x + \sqrt{x^2 + 4 c x} \right)")]
+//! It exists for a singular C_0, and for U and C_0 that do not commute.
 
+use langevin_equation::equation;
 use nalgebra::{DMatrix, DVector};
 
 use super::gaussian::Gaussian;
 use crate::error::{Result, TheoryError};
 use crate::linear_algebra::{require_shape, symmetric_eigen};
 
-/// The scheme with precision U (n x n, symmetric), inverse temperature kappa and a step in units of time.
+/// The scheme with precision U (n x n, symmetric), inverse temperature kappa and a step tau in units of time (Theorem 1
+/// with erratum E18): from a law p_0 to
+#[doc = equation!(r"\underset{p}{\mathrm{arg\,min}} \; \tau F(p) + \tfrac12 W_2^2(p, p_0), \qquad F(p) = \tfrac12\, \mathbb{E}[x^\top U x] - \kappa^{-1}\, \mathrm{entropy}(p)")]
 ///
 /// ```
 /// use langevin_theory::variational::{Gaussian, JkoStep};
@@ -37,12 +38,19 @@ pub struct JkoStep {
 }
 
 impl JkoStep {
-    /// A scheme.
+    /// A scheme for U, kappa and a step.
     ///
     /// # Errors
-    /// [`TheoryError::InvalidValue`] for a kappa or step that is not positive, or a step at which 1 + step U is not positive
-    /// definite (a potential that falls faster than the distance grows); [`TheoryError::Shape`], [`TheoryError::NotFinite`],
-    /// [`TheoryError::NotPositiveSemiDefinite`] for a U that is not symmetric.
+    /// [`TheoryError::InvalidValue`] for a kappa or step that is not positive, or a step at which 1 + step U is not
+    /// positive definite (a potential that falls faster than the distance grows); [`TheoryError::Shape`],
+    /// [`TheoryError::NotFinite`], [`TheoryError::NotPositiveSemiDefinite`] for a U that is not symmetric.
+    ///
+    /// ```
+    /// use langevin_theory::variational::JkoStep;
+    /// use nalgebra::dmatrix;
+    /// assert!(JkoStep::new(&dmatrix![-2.0], 1.0, 0.4).is_ok()); // a hill, less steep than the distance
+    /// assert!(JkoStep::new(&dmatrix![-2.0], 1.0, 0.6).is_err());
+    /// ```
     pub fn new(precision: &DMatrix<f64>, kappa: f64, step: f64) -> Result<Self> {
         for (name, value) in [("kappa", kappa), ("step", step)] {
             if !(value.is_finite() && value > 0.0) {
@@ -66,10 +74,20 @@ impl JkoStep {
         Ok(Self { precision, kappa, step, root_inverse })
     }
 
-    /// The law after one step.
+    /// The law after one step, with `G = 1 + tau U` and `c = tau / kappa`:
+    #[doc = equation!(r"m = G^{-1} m_0, \qquad G^{1/2} C\, G^{1/2} = \tfrac12 \left( 2c + X + \sqrt{X^2 + 4 c X} \right), \qquad X = G^{-1/2} C_0\, G^{-1/2}")]
     ///
     /// # Errors
-    /// [`TheoryError::Shape`].
+    /// [`TheoryError::Shape`], [`TheoryError::NotConverged`].
+    ///
+    /// ```
+    /// use langevin_theory::variational::{Gaussian, JkoStep};
+    /// use nalgebra::{dmatrix, dvector};
+    /// let scheme = JkoStep::new(&dmatrix![1.0], 2.0, 1.0).unwrap();
+    /// // from a point, G = 2 and c = 1/2: y = c, so C = c / G
+    /// let law = scheme.apply(&Gaussian::new(dvector![1.0], &dmatrix![0.0]).unwrap()).unwrap();
+    /// assert!((law.mean()[0] - 0.5).abs() < 1e-15 && (law.covariance()[(0, 0)] - 0.25).abs() < 1e-15);
+    /// ```
     pub fn apply(&self, law: &Gaussian) -> Result<Gaussian> {
         self.require_dimension(law)?;
         let mean: DVector<f64> = &self.root_inverse * (&self.root_inverse * law.mean());
@@ -86,10 +104,24 @@ impl JkoStep {
         Gaussian::new(mean, &((&covariance + covariance.transpose()) * 0.5))
     }
 
-    /// F(p) = E[x^T U x] / 2 - entropy / kappa (38).
+    /// The free energy of a law (38), in the units of the potential. It falls from step to step (Theorem 2, erratum
+    /// E30).
+    #[doc = equation!(r"F(p) = \tfrac12 \left[ \operatorname{tr}(U C) + m^\top U m \right] - \kappa^{-1}\, \mathrm{entropy}(p)")]
     ///
     /// # Errors
     /// [`TheoryError::Singular`] for a law without density, [`TheoryError::Shape`].
+    ///
+    /// ```
+    /// use langevin_theory::variational::{Gaussian, JkoStep};
+    /// use nalgebra::{dmatrix, dvector};
+    /// let scheme = JkoStep::new(&dmatrix![1.0], 1.0, 0.1).unwrap();
+    /// let mut law = Gaussian::new(dvector![1.0], &dmatrix![3.0]).unwrap();
+    /// for _ in 0..10 {
+    ///     let next = scheme.apply(&law).unwrap();
+    ///     assert!(scheme.free_energy(&next).unwrap() < scheme.free_energy(&law).unwrap());
+    ///     law = next;
+    /// }
+    /// ```
     pub fn free_energy(&self, law: &Gaussian) -> Result<f64> {
         self.require_dimension(law)?;
         let potential = (&self.precision * law.covariance()).trace() + law.mean().dot(&(&self.precision * law.mean()));

@@ -31,6 +31,7 @@ mod mode_map;
 mod oscillator;
 mod ou;
 mod problems;
+mod published_rivals;
 mod quadratic;
 mod reshuffle;
 mod rivals;

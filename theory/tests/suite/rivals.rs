@@ -30,13 +30,13 @@ fn sampling() -> impl Strategy<Value = Sampling> {
 }
 
 #[derive(Clone, Debug)]
-struct Settings {
-    data: LeastSquares,
-    momentum: f64,
-    weight_decay: f64,
-    batch_size: usize,
-    sampling: Sampling,
-    noise: BatchNoise,
+pub struct Settings {
+    pub data: LeastSquares,
+    pub momentum: f64,
+    pub weight_decay: f64,
+    pub batch_size: usize,
+    pub sampling: Sampling,
+    pub noise: BatchNoise,
 }
 
 impl Settings {
@@ -50,7 +50,7 @@ impl Settings {
     }
 
     /// The problem at a fraction of the classical limit 2 (1 + beta) / h.
-    fn problem(&self, fraction: f64) -> RivalProblem {
+    pub fn problem(&self, fraction: f64) -> RivalProblem {
         let steepest = self.data.quadratic().unwrap().curvatures(self.weight_decay)[0];
         let rate = fraction * 2.0 * (1.0 + self.momentum) / steepest;
         let sgd = Hyperparameters::new(rate, self.momentum, self.weight_decay, self.batch_size).unwrap();
@@ -59,7 +59,7 @@ impl Settings {
     }
 }
 
-fn settings() -> impl Strategy<Value = Settings> {
+pub fn settings() -> impl Strategy<Value = Settings> {
     (
         data(),
         prop_oneof![Just(0.0), Just(0.9), 0.0..0.95f64],
@@ -78,12 +78,12 @@ fn settings() -> impl Strategy<Value = Settings> {
         })
 }
 
-fn positions(rival: &dyn Rival, problem: &RivalProblem) -> Vec<f64> {
+pub fn positions(rival: &dyn Rival, problem: &RivalProblem) -> Vec<f64> {
     rival.predict(problem).unwrap().position_variance.unwrap()
 }
 
 /// Sigma at the ridge minimum, summed over outputs, times phi.
-fn noise_per_step(problem: &RivalProblem) -> DMatrix<f64> {
+pub fn noise_per_step(problem: &RivalProblem) -> DMatrix<f64> {
     let data = problem.data();
     let minimum = problem.quadratic().minimum_ridge(problem.hyperparameters().weight_decay());
     let mut total = DMatrix::zeros(data.dimension(), data.dimension());
@@ -91,6 +91,15 @@ fn noise_per_step(problem: &RivalProblem) -> DMatrix<f64> {
         total += gradient_noise::covariance(data, &minimum, output).unwrap();
     }
     total * problem.noise_factor()
+}
+
+/// Autocorrelation of the noise of reshuffled epochs, averaged over the place in the epoch.
+pub fn correlation(lag: u64, epoch: u64) -> f64 {
+    match lag {
+        0 => 1.0,
+        lag if lag < epoch => -(1.0 - lag as f64 / epoch as f64) / (epoch - 1) as f64,
+        _ => 0.0,
+    }
 }
 
 /// Every prediction that was made is close, at every entry.
@@ -295,11 +304,6 @@ proptest! {
             Settings { sampling: Sampling::Reshuffle, batch_size, momentum: settings.momentum.min(0.8), ..settings };
         let problem = settings.problem(fraction);
         let (eta, epoch) = (problem.hyperparameters().learning_rate(), 8 / batch_size as u64);
-        let correlation = |lag: u64| match lag {
-            0 => 1.0,
-            lag if lag < epoch => -(1.0 - lag as f64 / epoch as f64) / (epoch - 1) as f64,
-            _ => 0.0,
-        };
         let found = Kuhn.predict(&problem).unwrap();
         let mut curve = vec![0.0; LAGS.len()];
         for (index, &h) in problem.curvatures().iter().enumerate() {
@@ -312,7 +316,7 @@ proptest! {
             let square = |response: &dyn Fn(i64) -> f64| -> f64 {
                 let values: Vec<f64> = (-500..=horizon as i64).map(response).collect();
                 let lagged = |lag: usize| values.iter().zip(&values[lag..]).map(|(a, b)| a * b).sum::<f64>();
-                let others: f64 = (1..epoch).map(|lag| 2.0 * correlation(lag) * lagged(lag as usize)).sum();
+                let others: f64 = (1..epoch).map(|lag| 2.0 * correlation(lag, epoch) * lagged(lag as usize)).sum();
                 variance * (lagged(0) + others)
             };
             let position = eta * eta * square(&|n| at(n));
