@@ -10,14 +10,17 @@
 //! | `w2-10`, `w2-64`, `w2-512` | 1024 chains, batches of 32, five moments per coordinate at every step |
 //! | `w2-cov` | the same in 64 dimensions with all 128 x 128 second moments at every step |
 //! | `w3` | 4096 chains of 64 modes with Gaussian noise, five moments per mode at every step |
+//! | `limits` | what one core can do: fused multiply-adds, rows gathered at random from tables of two sizes, normals |
 
 #![allow(clippy::print_stdout)] // it is what this program is for
+#![allow(clippy::inline_always)] // kernels
 
 use std::time::Instant;
 
-use langevin_lanes::{Level, Processor};
+use langevin_lanes::{Kernel, LANES, Lanes, Level, Line, Processor, Table};
 use langevin_sim::block_observers::{CoordinateObserver, DistanceObserver, SecondMomentObserver};
 use langevin_sim::data::Standardize;
+use langevin_sim::random::{Stream, fill_normals};
 use langevin_sim::sgd::{Ensemble, GaussianNoise, MinibatchNoise, NoiseSource, Start};
 use langevin_sim::{Dataset, Observer, StateBlock};
 use langevin_theory::{Hyperparameters, LeastSquares, Sampling};
@@ -48,6 +51,10 @@ fn main() {
     let processor = Processor::at_most(level);
     let Ok(pool) = rayon::ThreadPoolBuilder::new().num_threads(threads).build() else { return };
     for workload in &workloads {
+        if workload == "limits" {
+            limits(processor);
+            continue;
+        }
         let Some(run) = prepare(workload, processor) else {
             println!("{{\"error\": \"{workload} is none of {}\"}}", ALL.join(", "));
             continue;
@@ -82,6 +89,92 @@ fn processor_seconds() -> f64 {
         .filter_map(|text| text.split_whitespace().next().and_then(|first| first.parse::<u64>().ok()))
         .sum();
     nanoseconds as f64 * 1e-9
+}
+
+/// Prints what this core can do, the best of many short runs.
+fn limits(processor: Processor) {
+    let best = |work: &mut dyn FnMut()| {
+        (0..300)
+            .map(|_| {
+                let began = Instant::now();
+                work();
+                began.elapsed().as_secs_f64()
+            })
+            .fold(f64::INFINITY, f64::min)
+    };
+    let print = |limit: &str, rate: f64| println!("{{\"limit\": \"{limit}\", \"per_second\": {rate:.4e}}}");
+    let rounds = 20_000;
+    let seconds = best(&mut || {
+        std::hint::black_box(processor.run(MultiplyAdds { rounds }));
+    });
+    print("floating point operations", (rounds * 2 * LANES * ACCUMULATORS) as f64 / seconds);
+    for (name, lines) in [("bytes of rows of 512 B, 0.9 MB in all", 8), ("bytes of rows of 4096 B, 7.4 MB in all", 64)]
+    {
+        let table = Table::from_lines(&vec![Line([1.0; LANES]); 1797 * lines]);
+        let mut stream = Stream::new(1, 0);
+        let rows: Vec<u64> = (0..512).flat_map(|_| stream.next_eight()).map(|word| (word >> 32) % 1797).collect();
+        let seconds = best(&mut || {
+            std::hint::black_box(processor.run(Gather { table: &table, lines, rows: &rows }));
+        });
+        print(name, (rows.len() * lines * 64) as f64 / seconds);
+    }
+    let mut lines = vec![Line::default(); 1024];
+    let mut stream = Stream::new(1, 1);
+    let seconds = best(&mut || fill_normals(processor, &mut stream, &mut lines));
+    print("normals", (lines.len() * LANES) as f64 / seconds);
+}
+
+/// Independent sums, enough to hide the latency of an operation and few enough for the registers.
+const ACCUMULATORS: usize = 12;
+
+struct MultiplyAdds {
+    rounds: usize,
+}
+
+impl Kernel for MultiplyAdds {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) -> f64 {
+        let mut sums = [lanes.splat(0.5); ACCUMULATORS];
+        let factor = lanes.splat(0.999);
+        for _ in 0..self.rounds {
+            for sum in &mut sums {
+                *sum = lanes.mul_add(*sum, factor, factor);
+            }
+        }
+        sums.iter().map(|sum| lanes.sum(*sum)).sum()
+    }
+}
+
+struct Gather<'a> {
+    table: &'a [Line],
+    lines: usize,
+    rows: &'a [u64],
+}
+
+impl Kernel for Gather<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) -> f64 {
+        let mut sums = [lanes.splat(0.0); 8];
+        let eights = self.table.as_chunks::<8>().0;
+        let per_row = self.lines / 8;
+        for (place, &row) in self.rows.iter().enumerate() {
+            let ahead = self.rows.get(place + 8).map_or(0, |&row| row as usize * per_row);
+            for part in 0..per_row {
+                for line in &eights[ahead + part] {
+                    lanes.prefetch(line);
+                }
+                let own = &eights[row as usize * per_row + part];
+                for j in 0..8 {
+                    sums[j] = lanes.add(sums[j], lanes.load(&own[j].0));
+                }
+            }
+        }
+        sums.iter().map(|sum| lanes.sum(*sum)).sum()
+    }
 }
 
 struct Measured {
