@@ -31,6 +31,9 @@ const PANEL: usize = 4;
 /// How many samples ahead a row is asked for.
 const AHEAD: usize = 10;
 
+/// Samples taken together where registers are few.
+const FEW: usize = 4;
+
 /// Samples taken together.
 const GROUP: usize = 8;
 
@@ -106,6 +109,13 @@ impl BatchSteps<'_> {
                 }
                 rest = others;
             }
+            if L::REGISTERS == 8 && V > MOST_NEAR {
+                let (pairs, others) = rest.as_chunks::<FEW>();
+                for pair in pairs {
+                    self.add_few_gradients(lanes, rows, *pair, &theta, &mut parts[0]);
+                }
+                rest = others;
+            }
             for group in rest.chunks(PARTS) {
                 for (part, &sample) in parts.iter_mut().zip(group) {
                     if V > MOST_NEAR {
@@ -152,6 +162,44 @@ impl BatchSteps<'_> {
         let residual = lanes.splat(lanes.sum(lanes.add(product[0], product[1])));
         for j in 0..V {
             gradient[j] = lanes.mul_add(residual, x[j], gradient[j]);
+        }
+    }
+
+    /// Adds the gradients of a few samples where registers hold neither a row nor the position: both, and the gradient, are
+    /// read once for all of them.
+    #[inline(always)]
+    fn add_few_gradients<L: Lanes, const V: usize>(
+        &self,
+        lanes: L,
+        rows: &[[Line; V]],
+        samples: [u32; FEW],
+        theta: &[L::F; V],
+        gradient: &mut [L::F; V],
+    ) {
+        let mut own = [&rows[0]; FEW];
+        let mut products = [[lanes.splat(0.0); CHAINS]; FEW];
+        for k in 0..FEW {
+            own[k] = &rows[samples[k] as usize];
+            products[k][0] = lanes.first(self.negative_targets[samples[k] as usize]);
+        }
+        // one chain after the other: half the accumulators at a time
+        for chain in 0..CHAINS {
+            for j in (chain..V).step_by(CHAINS) {
+                for k in 0..FEW {
+                    let product = &mut products[k][chain];
+                    *product = lanes.mul_add(lanes.load(&own[k][j].0), theta[j], *product);
+                }
+            }
+        }
+        let mut residuals = [lanes.splat(0.0); FEW];
+        for k in 0..FEW {
+            residuals[k] = lanes.splat(lanes.sum(lanes.add(products[k][0], products[k][1])));
+            own[k] = hidden(own[k]);
+        }
+        for j in 0..V {
+            for k in 0..FEW {
+                gradient[j] = lanes.mul_add(residuals[k], lanes.load(&own[k][j].0), gradient[j]);
+            }
         }
     }
 
