@@ -88,6 +88,11 @@ impl Ensemble {
         Ok(Self { noise, sgd: *sgd, start, seed, processor: Processor::best() })
     }
 
+    /// d.
+    pub fn dimension(&self) -> usize {
+        self.noise.dimension()
+    }
+
     /// The same chains on other instructions.
     #[must_use]
     pub fn on(mut self, processor: Processor) -> Self {
