@@ -4,8 +4,8 @@
     r"c(k) = \frac{d \ln \mathbb E \lVert \Delta_k \rVert^2}{d \ln k}, \qquad \text{fitted:}\quad \mathbb E \lVert \Delta_k \rVert^2 \approx \alpha k^c \quad \text{by least squares in } (\ln k, \ln \lVert \Delta_k \rVert^2)."
 )]
 //! From a stationary start c falls from 2 (straight motion, k well below (1+beta)/(1-beta)) to 0 (saturation): a fitted
-//! exponent is a property of the window as much as of the process (errata E19, E20, E33). From a fixed start away from the
-//! minimum the drift of the mean adds to it.
+//! exponent is a property of the window as much as of the process (errata E19, E20, E33). From a fixed start away from
+//! the minimum the drift of the mean adds to it.
 
 use langevin_equation::equation;
 
@@ -150,8 +150,8 @@ impl PowerLaw {
     }
 }
 
-/// The exponent fitted to 1..=k, one for each of a list of windows (Figure 8): points at `every`, 2 `every`, ... steps up
-/// to each length.
+/// The exponent fitted to 1..=k, one for each of a list of windows (Figure 8): points at `every`, 2 `every`, ... steps
+/// up to each length.
 ///
 /// # Errors
 /// [`TheoryError::InvalidValue`] for an `every` of 0; as [`PowerLaw::fit`], also for a window of fewer than two points;

@@ -1,5 +1,5 @@
-//! Covariance of the gradient noise, from data (Assumption 1; the truth that Assumption 3 replaces by sigma^2 H, erratum
-//! E26), not divided by the batch size:
+//! Covariance of the gradient noise, from data (Assumption 1; the truth that Assumption 3 replaces by sigma^2 H,
+//! erratum E26), not divided by the batch size:
 #![doc = langevin_equation::equation!(
     r"\Sigma(\theta) = \operatorname{Cov}_n \nabla \ell(\theta, x_n), \qquad n \text{ uniform over the samples.}"
 )]
@@ -11,7 +11,8 @@ use crate::error::{Result, TheoryError};
 use crate::linear_algebra::{require_shape, transposed_product};
 use crate::quadratic::LeastSquares;
 
-/// Covariance over samples of the gradients of one output at a point, d x d, with residuals r = X theta - y (N entries),
+/// Covariance over samples of the gradients of one output at a point, d x d, with residuals r = X theta - y (N
+/// entries),
 #[doc = equation!(r"\Sigma(\theta) = \frac1N \sum_{n=1}^N r_n^2\, x_n x_n^\top - g g^\top, \qquad g = \frac1N X^\top r.")]
 /// It is that of one sample: a batch mean has [`Sampling::noise_factor`](crate::Sampling::noise_factor) times it.
 ///
@@ -38,8 +39,8 @@ pub fn covariance(data: &LeastSquares, position: &DMatrix<f64>, output: usize) -
     Ok(gradient_covariance(data.features(), &residual))
 }
 
-/// Covariance over samples of the gradients x_n r_n, from centred gradients: positive semi-definite by construction, and
-/// exactly zero for a single sample.
+/// Covariance over samples of the gradients x_n r_n, from centred gradients: positive semi-definite by construction,
+/// and exactly zero for a single sample.
 pub(crate) fn gradient_covariance(features: &DMatrix<f64>, residual: &DVector<f64>) -> DMatrix<f64> {
     let mut gradients = features.clone();
     for mut column in gradients.column_iter_mut() {

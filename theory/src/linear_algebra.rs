@@ -1,5 +1,5 @@
-//! The one door to matrix decompositions. Input is checked for finiteness and shape, iterations are capped, and failure is
-//! an error: the underlying routines may otherwise not return.
+//! The one door to matrix decompositions. Input is checked for finiteness and shape, iterations are capped, and failure
+//! is an error: the underlying routines may otherwise not return.
 
 use langevin_equation::equation;
 use nalgebra::{DMatrix, DVector, SymmetricEigen};
@@ -281,8 +281,8 @@ pub fn spectral_radius(matrix: &DMatrix<f64>) -> Result<f64> {
     Ok(logarithm.exp())
 }
 
-/// The orthogonal factor R of a polar decomposition M = R P, P positive definite, by Newton's iteration `X <- (X + X^{-T}) / 2`
-/// (Higham 1986). `None` for a matrix without inverse.
+/// The orthogonal factor R of a polar decomposition M = R P, P positive definite, by Newton's iteration `X <- (X +
+/// X^{-T}) / 2` (Higham 1986). `None` for a matrix without inverse.
 pub(crate) fn polar_factor(matrix: &DMatrix<f64>) -> Option<DMatrix<f64>> {
     const ITERATIONS: usize = 100;
     let scale = matrix.amax();
@@ -306,8 +306,8 @@ pub(crate) fn polar_factor(matrix: &DMatrix<f64>) -> Option<DMatrix<f64>> {
     (gap.amax() <= 1e-9).then_some(factor)
 }
 
-/// Largest eigenvalue of a self-adjoint operator on matrices (inner product tr A^T B), with an eigenvector, by Lanczos with
-/// full reorthogonalisation and restarts from the best vector so far.
+/// Largest eigenvalue of a self-adjoint operator on matrices (inner product tr A^T B), with an eigenvector, by Lanczos
+/// with full reorthogonalisation and restarts from the best vector so far.
 ///
 /// # Errors
 /// [`TheoryError::NotConverged`], and whatever the operator's values lead to ([`TheoryError::NotFinite`]).

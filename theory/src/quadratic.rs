@@ -1,4 +1,5 @@
-//! The quadratic loss of a linear regression (section 4), with the eigendecomposition of its Hessian and both minimisers,
+//! The quadratic loss of a linear regression (section 4), with the eigendecomposition of its Hessian and both
+//! minimisers,
 #![doc = langevin_equation::equation!(
     r"\mathcal L(\theta) = \frac{1}{2N} \lVert Y - X\theta \rVert^2, \qquad H = \frac{X^\top X}{N}, \qquad b = \frac{X^\top Y}{N}, \qquad \mu = (H + \lambda I)^{-1} b."
 )]
@@ -179,8 +180,8 @@ pub struct Quadratic {
 }
 
 impl Quadratic {
-    /// A loss with Hessian H (d x d) and linear term b (d x outputs). Eigenvalues below d roundings of the largest count
-    /// as zero.
+    /// A loss with Hessian H (d x d) and linear term b (d x outputs). Eigenvalues below d roundings of the largest
+    /// count as zero.
     ///
     /// # Errors
     /// [`TheoryError::NotPositiveSemiDefinite`], [`TheoryError::Shape`], [`TheoryError::NotFinite`],

@@ -1,7 +1,7 @@
 //! Steps and time. After k steps the SDE has run for the time
 #![doc = langevin_equation::equation!(r"t = \eta k.")]
-//! Erratum E01 is a confusion of the two, so they are different types here and only [`Steps::time`] leads from one to the
-//! other.
+//! Erratum E01 is a confusion of the two, so they are different types here and only [`Steps::time`] leads from one to
+//! the other.
 
 use langevin_equation::equation;
 
