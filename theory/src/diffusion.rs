@@ -64,7 +64,9 @@ pub fn displacement(modes: &[ModeLaw], start: DiffusionStart, steps: Steps) -> R
 }
 
 /// The exponent at k steps, without unit, from the displacements one step before and after (from k and k + 1 at k = 1),
-#[doc = equation!(r"c(k) = \frac{d \ln \mathbb E \lVert \Delta_k \rVert^2}{d \ln k} \approx \frac{\ln \mathbb E \lVert \Delta_{k+1} \rVert^2 - \ln \mathbb E \lVert \Delta_{k-1} \rVert^2}{\ln (k+1) - \ln (k-1)}.")]
+#[doc = equation!(
+    r"c(k) = \frac{d \ln \mathbb E \lVert \Delta_k \rVert^2}{d \ln k} \approx \frac{\ln \mathbb E \lVert \Delta_{k+1} \rVert^2 - \ln \mathbb E \lVert \Delta_{k-1} \rVert^2}{\ln (k+1) - \ln (k-1)}."
+)]
 ///
 /// # Errors
 /// [`TheoryError::InvalidValue`] at k = 0 or where the displacement is not positive; whatever the displacement returns.

@@ -13,7 +13,9 @@ use crate::quadratic::LeastSquares;
 
 /// Covariance over samples of the gradients of one output at a point, d x d, with residuals r = X theta - y (N
 /// entries),
-#[doc = equation!(r"\Sigma(\theta) = \frac1N \sum_{n=1}^N r_n^2\, x_n x_n^\top - g g^\top, \qquad g = \frac1N X^\top r.")]
+#[doc = equation!(
+    r"\Sigma(\theta) = \frac1N \sum_{n=1}^N r_n^2\, x_n x_n^\top - g g^\top, \qquad g = \frac1N X^\top r."
+)]
 /// It is that of one sample: a batch mean has [`Sampling::noise_factor`](crate::Sampling::noise_factor) times it.
 ///
 /// # Errors

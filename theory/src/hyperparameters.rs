@@ -5,7 +5,9 @@ use langevin_equation::equation;
 use crate::error::{Result, TheoryError};
 
 /// Learning rate eta, momentum beta, weight decay lambda, batch size S of the recursion (2),
-#[doc = equation!(r"v_{k+1} = \beta v_k - g_{\mathcal B}(\theta_k) - \lambda \theta_k, \qquad \theta_{k+1} = \theta_k + \eta v_{k+1}.")]
+#[doc = equation!(
+    r"v_{k+1} = \beta v_k - g_{\mathcal B}(\theta_k) - \lambda \theta_k, \qquad \theta_{k+1} = \theta_k + \eta v_{k+1}."
+)]
 /// A value that exists is valid.
 ///
 /// ```
@@ -186,7 +188,9 @@ impl Sampling {
     }
 
     /// By how much the covariance of one sample's gradient is multiplied to give that of a batch mean (erratum E25),
-    #[doc = equation!(r"\varphi = \begin{cases} 1/S & \text{with replacement} \\ \dfrac{N-S}{S(N-1)} & \text{without, or one batch of a reshuffled epoch.} \end{cases}")]
+    #[doc = equation!(
+        r"\varphi = \begin{cases} 1/S & \text{with replacement} \\ \dfrac{N-S}{S(N-1)} & \text{without, or one batch of a reshuffled epoch.} \end{cases}"
+    )]
     /// It has no unit; N is `samples`, S is `batch_size`.
     ///
     /// # Errors

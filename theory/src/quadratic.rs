@@ -138,7 +138,9 @@ impl LeastSquares {
     }
 
     /// The quadratic loss of this data,
-    #[doc = equation!(r"H = \frac{X^\top X}{N}\ (d \times d), \qquad b = \frac{X^\top Y}{N}\ (d \times \text{outputs}).")]
+    #[doc = equation!(
+        r"H = \frac{X^\top X}{N}\ (d \times d), \qquad b = \frac{X^\top Y}{N}\ (d \times \text{outputs})."
+    )]
     ///
     /// # Errors
     /// [`TheoryError::NotConverged`], [`TheoryError::Overflow`] when X^T X leaves the range of double precision.
@@ -161,7 +163,9 @@ impl LeastSquares {
 }
 
 /// A quadratic loss: Hessian H, linear term b (one column per output), eigendecomposition. Up to a constant,
-#[doc = equation!(r"\mathcal L(\theta) = \tfrac12 \theta^\top H \theta - b^\top \theta, \qquad H = \sum_i \rho_i\, q_i q_i^\top.")]
+#[doc = equation!(
+    r"\mathcal L(\theta) = \tfrac12 \theta^\top H \theta - b^\top \theta, \qquad H = \sum_i \rho_i\, q_i q_i^\top."
+)]
 ///
 /// ```
 /// use langevin_theory::Quadratic;
@@ -341,7 +345,9 @@ impl Quadratic {
     }
 
     /// The regularised loss at its minimum above the unregularised loss at its own, summed over outputs,
-    #[doc = equation!(r"\mathcal L_\lambda(\mu_{\text{ridge}}) - \mathcal L(\mu_{\text{ols}}) = \frac{\lambda}{2} \langle \mu_{\text{ols}}, \mu_{\text{ridge}} \rangle, \qquad \mathcal L_\lambda(\theta) = \mathcal L(\theta) + \frac{\lambda}{2} \lVert\theta\rVert^2")]
+    #[doc = equation!(
+        r"\mathcal L_\lambda(\mu_{\text{ridge}}) - \mathcal L(\mu_{\text{ols}}) = \frac{\lambda}{2} \langle \mu_{\text{ols}}, \mu_{\text{ridge}} \rangle, \qquad \mathcal L_\lambda(\theta) = \mathcal L(\theta) + \frac{\lambda}{2} \lVert\theta\rVert^2"
+    )]
     /// (erratum E09: G.3 prints |mu|^2).
     ///
     /// ```

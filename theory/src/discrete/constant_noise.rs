@@ -20,7 +20,9 @@ use crate::time::Steps;
 
 /// The response of the stationary covariance to the noise covariance S per step, for two directions with curvatures h_i
 /// and h_j,
-#[doc = equation!(r"\frac{\operatorname{Cov}(\theta)_{ij}}{S_{ij}} = \frac{\eta\,(1-\beta^2)}{\tfrac12 (1-\beta)^2 (h_i w_j + h_j w_i) + \eta\beta\,(h_i - h_j)^2}, \qquad w_i = 2(1+\beta) - \eta h_i.")]
+#[doc = equation!(
+    r"\frac{\operatorname{Cov}(\theta)_{ij}}{S_{ij}} = \frac{\eta\,(1-\beta^2)}{\tfrac12 (1-\beta)^2 (h_i w_j + h_j w_i) + \eta\beta\,(h_i - h_j)^2}, \qquad w_i = 2(1+\beta) - \eta h_i."
+)]
 ///
 /// ```
 /// use langevin_theory::discrete::{ModeMap, stationary_kernel};
@@ -38,7 +40,9 @@ pub fn stationary_kernel(first: &ModeMap, second: &ModeMap) -> f64 {
 /// Stationary law of SGD with constant noise covariance S per step on a quadratic, all eigendirections together (errata
 /// section 5, item 7; identities I1 and I2). In the eigenbasis of H the positions have the covariance of
 /// [`stationary_kernel`], and the rest follows from it,
-#[doc = equation!(r"\mathbb E\, [v v^\top]_{ij} = \frac{h_i + h_j}{\eta (1+\beta)} \operatorname{Cov}(\theta)_{ij}, \qquad \mathbb E\, [\theta v^\top]_{ij} = \frac{h_i - \beta h_j}{1-\beta^2} \operatorname{Cov}(\theta)_{ij}.")]
+#[doc = equation!(
+    r"\mathbb E\, [v v^\top]_{ij} = \frac{h_i + h_j}{\eta (1+\beta)} \operatorname{Cov}(\theta)_{ij}, \qquad \mathbb E\, [\theta v^\top]_{ij} = \frac{h_i - \beta h_j}{1-\beta^2} \operatorname{Cov}(\theta)_{ij}."
+)]
 ///
 /// ```
 /// use langevin_theory::discrete::ConstantNoiseLaw;
@@ -168,7 +172,9 @@ impl ConstantNoiseLaw {
     }
 
     /// Stationary covariance of (theta, v) in the original coordinates, 2d x 2d,
-    #[doc = equation!(r"\begin{pmatrix} P & C \\ C^\top & V \end{pmatrix}, \qquad V = \frac{H_\lambda P + P H_\lambda}{\eta (1+\beta)}, \qquad C + C^\top = \eta V, \qquad H_\lambda = H + \lambda I")]
+    #[doc = equation!(
+        r"\begin{pmatrix} P & C \\ C^\top & V \end{pmatrix}, \qquad V = \frac{H_\lambda P + P H_\lambda}{\eta (1+\beta)}, \qquad C + C^\top = \eta V, \qquad H_\lambda = H + \lambda I"
+    )]
     /// (identities I1 and I2).
     ///
     /// # Errors

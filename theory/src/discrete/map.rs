@@ -57,7 +57,9 @@ impl Regime {
 }
 
 /// Powers of the map of one eigendirection (errata section 5, items 1 and 2), acting on (position, velocity),
-#[doc = equation!(r"M = \begin{pmatrix} 1-u & \eta\beta \\ -h & \beta \end{pmatrix}, \qquad u = \eta h, \qquad M^n = \begin{pmatrix} U_{n+1} - \beta U_n & \eta\beta U_n \\ -h U_n & \beta (U_n - U_{n-1}) \end{pmatrix},")]
+#[doc = equation!(
+    r"M = \begin{pmatrix} 1-u & \eta\beta \\ -h & \beta \end{pmatrix}, \qquad u = \eta h, \qquad M^n = \begin{pmatrix} U_{n+1} - \beta U_n & \eta\beta U_n \\ -h U_n & \beta (U_n - U_{n-1}) \end{pmatrix},"
+)]
 #[doc = equation!(r"U_0 = 0, \qquad U_1 = 1, \qquad U_{n+1} = T U_n - \beta U_{n-1}, \qquad T = 1 + \beta - u.")]
 ///
 /// ```

@@ -97,7 +97,9 @@ impl ModeLaw {
     }
 
     /// The stationary variance of the position,
-    #[doc = equation!(r"P = \frac{\eta (1+\beta)}{2h}\, V = \frac{\eta (1+\beta)\, s^2}{h\,(1-\beta)\,(2(1+\beta) - \eta h)}.")]
+    #[doc = equation!(
+        r"P = \frac{\eta (1+\beta)}{2h}\, V = \frac{\eta (1+\beta)\, s^2}{h\,(1-\beta)\,(2(1+\beta) - \eta h)}."
+    )]
     ///
     /// # Errors
     /// [`TheoryError::Unstable`], [`TheoryError::Singular`] for zero curvature, [`TheoryError::Overflow`].
@@ -160,7 +162,9 @@ impl ModeLaw {
 
     /// Covariance of the state with itself n steps later in the stationary state, z = (x, v), 2 x 2; the row belongs to
     /// the later time,
-    #[doc = equation!(r"\mathbb E\, z_{k+n} z_k^\top = M^n \begin{pmatrix} P & \eta V/2 \\ \eta V/2 & V \end{pmatrix}.")]
+    #[doc = equation!(
+        r"\mathbb E\, z_{k+n} z_k^\top = M^n \begin{pmatrix} P & \eta V/2 \\ \eta V/2 & V \end{pmatrix}."
+    )]
     ///
     /// # Errors
     /// As [`ModeLaw::position_variance`].
@@ -207,7 +211,9 @@ impl ModeLaw {
 
     /// Mean squared displacement after t steps from a stationary start, the exact counterpart of (17) (errata section
     /// 5, item 5),
-    #[doc = equation!(r"\mathbb E\, (x_t - x_0)^2 = \eta^2 V \Bigl[ U_t + (1+\beta) \sum_{j=1}^{t-1} U_j \Bigr] \xrightarrow{t\to\infty} 2P.")]
+    #[doc = equation!(
+        r"\mathbb E\, (x_t - x_0)^2 = \eta^2 V \Bigl[ U_t + (1+\beta) \sum_{j=1}^{t-1} U_j \Bigr] \xrightarrow{t\to\infty} 2P."
+    )]
     /// For zero curvature it is free diffusion with a stationary velocity.
     ///
     /// # Errors
@@ -232,7 +238,9 @@ impl ModeLaw {
 
     /// Mean squared displacement after t steps when x_0 is stationary and v_0 = 0: an emptied momentum buffer (erratum
     /// E33),
-    #[doc = equation!(r"\mathbb E\, (x_t - x_0)^2 = P\, (u\, W_t)^2 + \eta^2 s^2 \sum_{j=1}^{t} U_j^2, \qquad W_t = \sum_{j=1}^{t} U_j.")]
+    #[doc = equation!(
+        r"\mathbb E\, (x_t - x_0)^2 = P\, (u\, W_t)^2 + \eta^2 s^2 \sum_{j=1}^{t} U_j^2, \qquad W_t = \sum_{j=1}^{t} U_j."
+    )]
     /// Without curvature the start does not matter.
     ///
     /// # Errors
@@ -254,7 +262,9 @@ impl ModeLaw {
     }
 
     /// Mean of (x_k, v_k) after k steps from a fixed (x_0, v_0),
-    #[doc = equation!(r"\mathbb E \begin{pmatrix} x_k \\ v_k \end{pmatrix} = M^k \begin{pmatrix} x_0 \\ v_0 \end{pmatrix}.")]
+    #[doc = equation!(
+        r"\mathbb E \begin{pmatrix} x_k \\ v_k \end{pmatrix} = M^k \begin{pmatrix} x_0 \\ v_0 \end{pmatrix}."
+    )]
     ///
     /// # Errors
     /// [`TheoryError::Overflow`].
@@ -274,7 +284,9 @@ impl ModeLaw {
 
     /// Covariance of (x_k, v_k), 2 x 2, after k steps from a fixed start (errata section 5, item 6), with d_j = U_j -
     /// U_{j-1},
-    #[doc = equation!(r"\operatorname{Var} x_k = \eta^2 s^2 \sum_{j=1}^{k} U_j^2, \qquad \operatorname{Cov}(x_k, v_k) = \eta s^2 \sum_{j=1}^{k} U_j d_j, \qquad \operatorname{Var} v_k = s^2 \sum_{j=1}^{k} d_j^2.")]
+    #[doc = equation!(
+        r"\operatorname{Var} x_k = \eta^2 s^2 \sum_{j=1}^{k} U_j^2, \qquad \operatorname{Cov}(x_k, v_k) = \eta s^2 \sum_{j=1}^{k} U_j d_j, \qquad \operatorname{Var} v_k = s^2 \sum_{j=1}^{k} d_j^2."
+    )]
     ///
     /// # Errors
     /// [`TheoryError::Overflow`].

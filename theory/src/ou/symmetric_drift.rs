@@ -4,19 +4,24 @@
 //! Q_ij = (l_i - l_j) / (l_i + l_j) D_ij,       U = (D + Q)^{-1} A
 //! ```
 //!
-//! (erratum E13 for the denominator). The drift in phase space is not symmetric, and the formula does not hold there (E12):
-//! this function refuses such a drift, and [`super::StationaryLaw`] decomposes any.
+//! (erratum E13 for the denominator). The drift in phase space is not symmetric, and the formula does not hold there
+//! (E12): this function refuses such a drift, and [`super::StationaryLaw`] decomposes any.
 
+use langevin_equation::equation;
 use nalgebra::DMatrix;
 
 use crate::error::{Result, TheoryError};
 use crate::linear_algebra::{require_shape, symmetric_eigen};
 
-/// Q (n x n, skew) and U (n x n) for a symmetric positive definite drift A and a diffusion D.
+/// Q (n x n, skew) and U (n x n) for a symmetric positive definite drift A and a diffusion D, (27)-(29) with erratum
+/// E13: in the eigenbasis of A, with its eigenvalues l_i,
+#[doc = equation!(r"Q_{ij} = \frac{l_i - l_j}{l_i + l_j}\, D_{ij}, \qquad U = (D + Q)^{-1} A.")]
+/// The drift in phase space is not symmetric, and the formula does not hold there (erratum E12): such a drift is
+/// refused, and [`StationaryLaw`](super::StationaryLaw) decomposes any.
 ///
 /// # Errors
-/// [`TheoryError::NotPositiveSemiDefinite`] for a drift that is not symmetric, [`TheoryError::NotHurwitz`] for one that is not
-/// positive definite, [`TheoryError::Uncontrollable`] when D + Q has no inverse, [`TheoryError::Shape`],
+/// [`TheoryError::NotPositiveSemiDefinite`] for a drift that is not symmetric, [`TheoryError::NotHurwitz`] for one that
+/// is not positive definite, [`TheoryError::Uncontrollable`] when D + Q has no inverse, [`TheoryError::Shape`],
 /// [`TheoryError::NotFinite`].
 ///
 /// ```
