@@ -19,7 +19,8 @@ use crate::time::Steps;
 /// use langevin_theory::Steps;
 /// use langevin_theory::diffusion::{DiffusionStart, displacement};
 /// use langevin_theory::discrete::{ModeLaw, ModeMap};
-/// let mode = ModeLaw::new(ModeMap::new(0.5, 0.5, 1.0), 1.0).unwrap(); // stationary variance 0.6
+/// // stationary variance 0.6
+/// let mode = ModeLaw::new(ModeMap::new(0.5, 0.5, 1.0), 1.0).unwrap();
 /// let far = |start| displacement(&[mode], start, Steps(200)).unwrap();
 /// // two independent stationary positions, or one against the minimum (erratum E33)
 /// assert!((far(DiffusionStart::Stationary) - 1.2).abs() < 1e-14);
@@ -35,7 +36,7 @@ pub enum DiffusionStart {
     Minimum,
 }
 
-/// Mean squared displacement after k steps from a start, in units of theta squared, of a sum of directions,
+/// Mean squared displacement after k steps from a start, in units of theta squared, of a sum of directions.
 #[doc = equation!(r"\mathbb E \lVert \Delta_k \rVert^2 = \sum_l \mathbb E\, (x_{l,k} - x_{l,0})^2.")]
 ///
 /// # Errors
@@ -46,10 +47,13 @@ pub enum DiffusionStart {
 /// use langevin_theory::diffusion::{DiffusionStart, displacement};
 /// use langevin_theory::discrete::{ModeLaw, ModeMap};
 /// let mode = ModeLaw::new(ModeMap::new(0.001, 0.9, 1.0), 1.0).unwrap();
-/// let saturated = displacement(&[mode], DiffusionStart::Stationary, Steps(10_000_000)).unwrap();
+/// let saturated =
+///     displacement(&[mode], DiffusionStart::Stationary, Steps(10_000_000)).unwrap();
 /// assert!((saturated / (2.0 * mode.position_variance().unwrap()) - 1.0).abs() < 1e-12);
-/// // the first step from rest is shorter: 1 - beta^2 of the stationary one, and the pull of the minimum (erratum E33)
-/// let ratio = displacement(&[mode], DiffusionStart::Rest, Steps(1)).unwrap() / mode.speed().unwrap();
+/// // the first step from rest is shorter: 1 - beta^2 of the stationary one, and the pull
+/// // of the minimum (erratum E33)
+/// let ratio = displacement(&[mode], DiffusionStart::Rest, Steps(1)).unwrap()
+///     / mode.speed().unwrap();
 /// assert!((ratio - 0.1909).abs() < 1e-4);
 /// ```
 pub fn displacement(modes: &[ModeLaw], start: DiffusionStart, steps: Steps) -> Result<f64> {
@@ -63,7 +67,7 @@ pub fn displacement(modes: &[ModeLaw], start: DiffusionStart, steps: Steps) -> R
         .sum()
 }
 
-/// The exponent at k steps, without unit, from the displacements one step before and after (from k and k + 1 at k = 1),
+/// The exponent at k steps, without unit, from the displacements one step before and after (from k and k + 1 at k = 1).
 #[doc = equation!(
     r"c(k) = \frac{d \ln \mathbb E \lVert \Delta_k \rVert^2}{d \ln k} \approx \frac{\ln \mathbb E \lVert \Delta_{k+1} \rVert^2 - \ln \mathbb E \lVert \Delta_{k-1} \rVert^2}{\ln (k+1) - \ln (k-1)}."
 )]
@@ -93,12 +97,13 @@ pub fn local_exponent(displacement: impl Fn(Steps) -> Result<f64>, steps: Steps)
     Ok(((high - low) / low).ln_1p() / ((after - before) as f64 / before as f64).ln_1p())
 }
 
-/// A power law fitted to a curve of displacements,
+/// A power law fitted to a curve of displacements.
 #[doc = equation!(r"\mathbb E \lVert \Delta_k \rVert^2 \approx \alpha k^c.")]
 ///
 /// ```
 /// use langevin_theory::diffusion::PowerLaw;
-/// let curve: Vec<(f64, f64)> = (1..50).map(|k| (f64::from(k), 2.0 * f64::from(k).powf(1.25))).collect();
+/// let curve: Vec<(f64, f64)> =
+///     (1..50).map(|k| (f64::from(k), 2.0 * f64::from(k).powf(1.25))).collect();
 /// let fit = PowerLaw::fit(&curve).unwrap();
 /// assert!((fit.exponent - 1.25).abs() < 1e-12 && (fit.prefactor - 2.0).abs() < 1e-11);
 /// ```
@@ -122,7 +127,8 @@ impl PowerLaw {
     ///
     /// ```
     /// use langevin_theory::diffusion::PowerLaw;
-    /// let fit = PowerLaw::fit(&[(1.0, 3.0), (10.0, 300.0)]).unwrap(); // two points lie on a line: |Delta|^2 = 3 k^2
+    /// // two points lie on a line: |Delta|^2 = 3 k^2
+    /// let fit = PowerLaw::fit(&[(1.0, 3.0), (10.0, 300.0)]).unwrap();
     /// assert!((fit.exponent - 2.0).abs() < 1e-14 && fit.residual < 1e-14);
     /// assert!(PowerLaw::fit(&[(1.0, 3.0)]).is_err());
     /// ```
@@ -162,9 +168,11 @@ impl PowerLaw {
 /// ```
 /// use langevin_theory::Steps;
 /// use langevin_theory::diffusion::exponent_by_window;
-/// // ballistic at first, diffusive later: the exponent falls as the window grows (errata E19, E20)
+/// // ballistic at first, diffusive later: the exponent falls as the window grows
+/// // (errata E19, E20)
 /// let curve = |steps: Steps| Ok((steps.0 as f64).powi(2) / (10.0 + steps.0 as f64));
-/// let exponents = exponent_by_window(curve, 1, &[Steps(3), Steps(30), Steps(3000)]).unwrap();
+/// let exponents =
+///     exponent_by_window(curve, 1, &[Steps(3), Steps(30), Steps(3000)]).unwrap();
 /// for (fitted, expected) in exponents.into_iter().zip([1.851, 1.568, 1.054]) {
 ///     assert!((fitted - expected).abs() < 1e-3);
 /// }

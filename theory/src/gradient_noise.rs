@@ -1,5 +1,5 @@
 //! Covariance of the gradient noise, from data (Assumption 1; the truth that Assumption 3 replaces by sigma^2 H,
-//! erratum E26), not divided by the batch size:
+//! erratum E26). It is not divided by the batch size.
 #![doc = langevin_equation::equation!(
     r"\Sigma(\theta) = \operatorname{Cov}_n \nabla \ell(\theta, x_n), \qquad n \text{ uniform over the samples.}"
 )]
@@ -11,8 +11,9 @@ use crate::error::{Result, TheoryError};
 use crate::linear_algebra::{require_shape, transposed_product};
 use crate::quadratic::LeastSquares;
 
-/// Covariance over samples of the gradients of one output at a point, d x d, with residuals r = X theta - y (N
-/// entries),
+/// Covariance over samples of the gradients of one output at a point, d x d.
+///
+/// With the residuals r = X theta - y (N entries) it is
 #[doc = equation!(
     r"\Sigma(\theta) = \frac1N \sum_{n=1}^N r_n^2\, x_n x_n^\top - g g^\top, \qquad g = \frac1N X^\top r."
 )]
@@ -53,7 +54,7 @@ pub(crate) fn gradient_covariance(features: &DMatrix<f64>, residual: &DVector<f6
     transposed_product(&gradients, &gradients) / features.nrows() as f64
 }
 
-/// The noise level of Assumption 3: the mean squared residual (summed over outputs) at a point (d x outputs),
+/// The noise level of Assumption 3: the mean squared residual (summed over outputs) at a point (d x outputs).
 #[doc = equation!(r"\sigma^2 = \frac1N \lVert X\theta - Y \rVert^2.")]
 ///
 /// # Errors

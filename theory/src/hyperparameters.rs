@@ -4,7 +4,7 @@ use langevin_equation::equation;
 
 use crate::error::{Result, TheoryError};
 
-/// Learning rate eta, momentum beta, weight decay lambda, batch size S of the recursion (2),
+/// Learning rate eta, momentum beta, weight decay lambda, batch size S of the recursion (2).
 #[doc = equation!(
     r"v_{k+1} = \beta v_k - g_{\mathcal B}(\theta_k) - \lambda \theta_k, \qquad \theta_{k+1} = \theta_k + \eta v_{k+1}."
 )]
@@ -72,7 +72,8 @@ impl Hyperparameters {
     ///
     /// ```
     /// # use langevin_theory::Hyperparameters;
-    /// let sgd = Hyperparameters::new(0.1, 0.9, 0.01, 32).unwrap().with_learning_rate(0.2).unwrap();
+    /// let sgd =
+    ///     Hyperparameters::new(0.1, 0.9, 0.01, 32).unwrap().with_learning_rate(0.2).unwrap();
     /// assert_eq!((sgd.learning_rate(), sgd.momentum()), (0.2, 0.9));
     /// ```
     pub fn with_learning_rate(&self, learning_rate: f64) -> Result<Self> {
@@ -149,7 +150,9 @@ impl Hyperparameters {
     /// # use langevin_theory::discrete::ModeMap;
     /// let limit = Hyperparameters::new(0.5, 0.5, 0.0, 4).unwrap().rate_times_curvature_limit();
     /// assert_eq!(limit, 3.0);
-    /// assert!(ModeMap::new(0.5, 0.5, 5.9).is_stable() && !ModeMap::new(0.5, 0.5, 6.1).is_stable());
+    /// assert!(
+    ///     ModeMap::new(0.5, 0.5, 5.9).is_stable() && !ModeMap::new(0.5, 0.5, 6.1).is_stable()
+    /// );
     /// ```
     pub fn rate_times_curvature_limit(&self) -> f64 {
         2.0 * (1.0 + self.momentum)

@@ -12,7 +12,7 @@ const EIGEN_ITERATIONS: usize = 100_000;
 /// Entries below this part of the largest are taken as zero: far below rounding, and their squares would underflow.
 const NEGLIGIBLE: f64 = 1e-60;
 
-/// Refuses NaN and infinities in a matrix of any shape, naming the first offender.
+/// Refuses NaN and infinities in a matrix of any shape m x n, naming the first offender.
 ///
 /// # Errors
 /// [`TheoryError::NotFinite`].
@@ -55,7 +55,7 @@ pub fn require_shape(name: &'static str, matrix: &DMatrix<f64>, rows: usize, col
     })
 }
 
-/// Refuses a vector of another length, NaN and infinities.
+/// Refuses a vector that has not `size` entries, NaN and infinities.
 ///
 /// # Errors
 /// [`TheoryError::Shape`], [`TheoryError::NotFinite`].
@@ -79,7 +79,7 @@ pub fn require_vector(name: &'static str, vector: &DVector<f64>, size: usize) ->
     }
 }
 
-/// Eigendecomposition of a symmetric matrix (n x n), eigenvalues in descending order, eigenvectors in the columns,
+/// Eigendecomposition of a symmetric matrix (n x n), eigenvalues in descending order, eigenvectors in the columns.
 #[doc = equation!(r"M = \sum_i \lambda_i\, q_i q_i^\top, \qquad \lambda_1 \ge \dots \ge \lambda_n.")]
 ///
 /// ```
@@ -87,7 +87,8 @@ pub fn require_vector(name: &'static str, vector: &DVector<f64>, size: usize) ->
 /// use nalgebra::{DMatrix, dmatrix};
 /// let matrix = dmatrix![2.0, 1.0; 1.0, 2.0];
 /// let eigen = symmetric_eigen("matrix", &matrix).unwrap();
-/// let again = &eigen.vectors * DMatrix::from_diagonal(&eigen.values) * eigen.vectors.transpose();
+/// let again =
+///     &eigen.vectors * DMatrix::from_diagonal(&eigen.values) * eigen.vectors.transpose();
 /// assert!((again - matrix).amax() < 1e-15);
 /// ```
 #[derive(Clone, Debug)]
@@ -164,8 +165,10 @@ pub fn symmetric_eigen(name: &'static str, matrix: &DMatrix<f64>) -> Result<Eige
 /// ```
 /// use langevin_theory::linear_algebra::require_positive_semi_definite;
 /// use nalgebra::dmatrix;
-/// assert!(require_positive_semi_definite("noise", &dmatrix![1.0, 1.0; 1.0, 1.0]).is_ok()); // eigenvalues 2 and 0
-/// assert!(require_positive_semi_definite("noise", &dmatrix![1.0, 2.0; 2.0, 1.0]).is_err()); // 3 and -1
+/// // eigenvalues 2 and 0
+/// assert!(require_positive_semi_definite("noise", &dmatrix![1.0, 1.0; 1.0, 1.0]).is_ok());
+/// // 3 and -1
+/// assert!(require_positive_semi_definite("noise", &dmatrix![1.0, 2.0; 2.0, 1.0]).is_err());
 /// ```
 pub fn require_positive_semi_definite(name: &'static str, matrix: &DMatrix<f64>) -> Result<()> {
     let eigen = symmetric_eigen(name, matrix)?;
@@ -180,9 +183,9 @@ pub fn require_positive_semi_definite(name: &'static str, matrix: &DMatrix<f64>)
     Ok(())
 }
 
-/// A root of a symmetric positive semi-definite matrix (n x n),
+/// A root of a symmetric positive semi-definite matrix (n x n), which exists for a singular one too.
 #[doc = equation!(r"L L^\top = C,")]
-/// that exists for singular C too. Eigenvalues that are negative by rounding count as zero.
+/// Eigenvalues that are negative by rounding count as zero.
 ///
 /// # Errors
 /// As [`require_positive_semi_definite`].
@@ -250,7 +253,7 @@ pub(crate) fn transposed_product(left: &DMatrix<f64>, right: &DMatrix<f64>) -> D
     left.transpose() * right
 }
 
-/// Largest modulus of an eigenvalue of any square matrix (n x n), by squaring,
+/// Largest modulus of an eigenvalue of any square matrix (n x n), by squaring.
 #[doc = equation!(r"\rho(M) = \lim_{n\to\infty} \lVert M^n \rVert^{1/n}, \qquad n = 2^{60}.")]
 ///
 /// # Errors

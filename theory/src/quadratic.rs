@@ -1,5 +1,5 @@
 //! The quadratic loss of a linear regression (section 4), with the eigendecomposition of its Hessian and both
-//! minimisers,
+//! minimisers.
 #![doc = langevin_equation::equation!(
     r"\mathcal L(\theta) = \frac{1}{2N} \lVert Y - X\theta \rVert^2, \qquad H = \frac{X^\top X}{N}, \qquad b = \frac{X^\top Y}{N}, \qquad \mu = (H + \lambda I)^{-1} b."
 )]
@@ -11,8 +11,9 @@ use nalgebra::{DMatrix, DVector};
 use crate::error::{Result, TheoryError};
 use crate::linear_algebra::{Eigendecomposition, require_finite, require_shape, symmetric_eigen, transposed_product};
 
-/// Data of a linear regression with one or more outputs that share the features (and, in SGD, the batches). The loss of
-/// theta (d x outputs) is
+/// Data of a linear regression with one or more outputs that share the features (and, in SGD, the batches).
+///
+/// The loss of theta (d x outputs) is
 #[doc = equation!(r"\mathcal L(\theta) = \frac{1}{2N} \lVert Y - X\theta \rVert^2.")]
 ///
 /// ```
@@ -91,7 +92,12 @@ impl LeastSquares {
     /// ```
     /// # use langevin_theory::LeastSquares;
     /// # use nalgebra::dmatrix;
-    /// assert_eq!(LeastSquares::new(dmatrix![1.0; 2.0; 3.0], dmatrix![2.0; 4.0; 6.0]).unwrap().samples(), 3);
+    /// assert_eq!(
+    ///     LeastSquares::new(dmatrix![1.0; 2.0; 3.0], dmatrix![2.0; 4.0; 6.0])
+    ///         .unwrap()
+    ///         .samples(),
+    ///     3
+    /// );
     /// ```
     pub fn samples(&self) -> usize {
         self.features.nrows()
@@ -130,7 +136,10 @@ impl LeastSquares {
     /// # use langevin_theory::LeastSquares;
     /// # use nalgebra::dmatrix;
     /// let data = LeastSquares::new(dmatrix![1.0, 2.0], dmatrix![3.0]).unwrap();
-    /// assert_eq!(data.rotated(&dmatrix![0.0, 1.0; 1.0, 0.0]).unwrap().features(), &dmatrix![2.0, 1.0]);
+    /// assert_eq!(
+    ///     data.rotated(&dmatrix![0.0, 1.0; 1.0, 0.0]).unwrap().features(),
+    ///     &dmatrix![2.0, 1.0]
+    /// );
     /// ```
     pub fn rotated(&self, rotation: &DMatrix<f64>) -> Result<Self> {
         require_shape("rotation", rotation, self.dimension(), self.dimension())?;
@@ -148,7 +157,10 @@ impl LeastSquares {
     /// ```
     /// # use langevin_theory::LeastSquares;
     /// # use nalgebra::dmatrix;
-    /// let loss = LeastSquares::new(dmatrix![1.0; 3.0], dmatrix![2.0; 0.0]).unwrap().quadratic().unwrap();
+    /// let loss = LeastSquares::new(dmatrix![1.0; 3.0], dmatrix![2.0; 0.0])
+    ///     .unwrap()
+    ///     .quadratic()
+    ///     .unwrap();
     /// assert_eq!((loss.hessian()[(0, 0)], loss.linear_term()[(0, 0)]), (5.0, 1.0));
     /// ```
     pub fn quadratic(&self) -> Result<Quadratic> {
@@ -162,7 +174,9 @@ impl LeastSquares {
     }
 }
 
-/// A quadratic loss: Hessian H, linear term b (one column per output), eigendecomposition. Up to a constant,
+/// A quadratic loss: Hessian H, linear term b (one column per output), eigendecomposition.
+///
+/// Up to a constant,
 #[doc = equation!(
     r"\mathcal L(\theta) = \tfrac12 \theta^\top H \theta - b^\top \theta, \qquad H = \sum_i \rho_i\, q_i q_i^\top."
 )]
@@ -195,7 +209,10 @@ impl Quadratic {
     /// # use langevin_theory::{Quadratic, TheoryError};
     /// # use nalgebra::dmatrix;
     /// let saddle = Quadratic::new(dmatrix![1.0, 0.0; 0.0, -1.0], dmatrix![0.0; 0.0]);
-    /// assert!(matches!(saddle, Err(TheoryError::NotPositiveSemiDefinite { name: "hessian", .. })));
+    /// assert!(matches!(
+    ///     saddle,
+    ///     Err(TheoryError::NotPositiveSemiDefinite { name: "hessian", .. })
+    /// ));
     /// ```
     pub fn new(hessian: DMatrix<f64>, linear_term: DMatrix<f64>) -> Result<Self> {
         let unit = hessian.nrows();
@@ -227,7 +244,10 @@ impl Quadratic {
     /// ```
     /// # use langevin_theory::Quadratic;
     /// # use nalgebra::dmatrix;
-    /// assert_eq!(Quadratic::new(dmatrix![2.0], dmatrix![1.0]).unwrap().hessian(), &dmatrix![2.0]);
+    /// assert_eq!(
+    ///     Quadratic::new(dmatrix![2.0], dmatrix![1.0]).unwrap().hessian(),
+    ///     &dmatrix![2.0]
+    /// );
     /// ```
     pub fn hessian(&self) -> &DMatrix<f64> {
         &self.hessian
@@ -238,7 +258,10 @@ impl Quadratic {
     /// ```
     /// # use langevin_theory::Quadratic;
     /// # use nalgebra::dmatrix;
-    /// assert_eq!(Quadratic::new(dmatrix![2.0], dmatrix![1.0]).unwrap().linear_term(), &dmatrix![1.0]);
+    /// assert_eq!(
+    ///     Quadratic::new(dmatrix![2.0], dmatrix![1.0]).unwrap().linear_term(),
+    ///     &dmatrix![1.0]
+    /// );
     /// ```
     pub fn linear_term(&self) -> &DMatrix<f64> {
         &self.linear_term
@@ -277,7 +300,10 @@ impl Quadratic {
     /// ```
     /// # use langevin_theory::Quadratic;
     /// # use nalgebra::dmatrix;
-    /// assert_eq!(Quadratic::new(dmatrix![1.0, 1.0; 1.0, 1.0], dmatrix![0.0; 0.0]).unwrap().rank(), 1);
+    /// assert_eq!(
+    ///     Quadratic::new(dmatrix![1.0, 1.0; 1.0, 1.0], dmatrix![0.0; 0.0]).unwrap().rank(),
+    ///     1
+    /// );
     /// ```
     pub fn rank(&self) -> usize {
         self.rank
@@ -288,7 +314,10 @@ impl Quadratic {
     /// ```
     /// # use langevin_theory::Quadratic;
     /// # use nalgebra::dmatrix;
-    /// assert_eq!(Quadratic::new(dmatrix![1.0, 1.0; 1.0, 1.0], dmatrix![0.0; 0.0]).unwrap().dimension(), 2);
+    /// assert_eq!(
+    ///     Quadratic::new(dmatrix![1.0, 1.0; 1.0, 1.0], dmatrix![0.0; 0.0]).unwrap().dimension(),
+    ///     2
+    /// );
     /// ```
     pub fn dimension(&self) -> usize {
         self.hessian.nrows()

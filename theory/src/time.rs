@@ -1,4 +1,6 @@
-//! Steps and time. After k steps the SDE has run for the time
+//! Steps and time.
+//!
+//! After k steps the SDE has run for the time
 #![doc = langevin_equation::equation!(r"t = \eta k.")]
 //! Erratum E01 is a confusion of the two, so they are different types here and only [`Steps::time`] leads from one to
 //! the other.
@@ -50,7 +52,10 @@ impl Time {
     ///
     /// ```
     /// use langevin_theory::Time;
-    /// assert_eq!(Time::new(-1.0).unwrap_err().to_string(), "time is -1; it must be finite and at least 0");
+    /// assert_eq!(
+    ///     Time::new(-1.0).unwrap_err().to_string(),
+    ///     "time is -1; it must be finite and at least 0"
+    /// );
     /// ```
     pub fn new(value: f64) -> Result<Self> {
         if value.is_finite() && value >= 0.0 {
@@ -67,7 +72,11 @@ impl Time {
     /// ```
     /// use langevin_theory::{Hyperparameters, Steps, Time};
     /// let sgd = Hyperparameters::new(0.01, 0.9, 0.0, 32).unwrap();
-    /// assert_eq!(Time::misread_steps(Steps(300)).value() / Steps(300).time(&sgd).value(), 100.0); // 1 / eta too large
+    /// // 1 / eta too large
+    /// assert_eq!(
+    ///     Time::misread_steps(Steps(300)).value() / Steps(300).time(&sgd).value(),
+    ///     100.0
+    /// );
     /// ```
     pub fn misread_steps(steps: Steps) -> Self {
         Self(steps.0 as f64)

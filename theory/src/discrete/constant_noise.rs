@@ -18,8 +18,9 @@ use crate::linear_algebra::{require_positive_semi_definite, require_shape};
 use crate::quadratic::Quadratic;
 use crate::time::Steps;
 
-/// The response of the stationary covariance to the noise covariance S per step, for two directions with curvatures h_i
-/// and h_j,
+/// The response of the stationary covariance to the noise covariance, for two directions.
+///
+/// With S the noise covariance per step, h_i and h_j the curvatures, in units of time squared,
 #[doc = equation!(
     r"\frac{\operatorname{Cov}(\theta)_{ij}}{S_{ij}} = \frac{\eta\,(1-\beta^2)}{\tfrac12 (1-\beta)^2 (h_i w_j + h_j w_i) + \eta\beta\,(h_i - h_j)^2}, \qquad w_i = 2(1+\beta) - \eta h_i."
 )]
@@ -37,9 +38,10 @@ pub fn stationary_kernel(first: &ModeMap, second: &ModeMap) -> f64 {
     eta * (1.0 - b) * (1.0 + b) / (damping + eta * b * (h - k).powi(2))
 }
 
-/// Stationary law of SGD with constant noise covariance S per step on a quadratic, all eigendirections together (errata
-/// section 5, item 7; identities I1 and I2). In the eigenbasis of H the positions have the covariance of
-/// [`stationary_kernel`], and the rest follows from it,
+/// Stationary law of SGD with constant noise covariance per step on a quadratic, all eigendirections together.
+///
+/// In the eigenbasis of H the positions have the covariance of [`stationary_kernel`], and the rest follows from it (errata
+/// section 5, item 7; identities I1 and I2),
 #[doc = equation!(
     r"\mathbb E\, [v v^\top]_{ij} = \frac{h_i + h_j}{\eta (1+\beta)} \operatorname{Cov}(\theta)_{ij}, \qquad \mathbb E\, [\theta v^\top]_{ij} = \frac{h_i - \beta h_j}{1-\beta^2} \operatorname{Cov}(\theta)_{ij}."
 )]
@@ -52,7 +54,10 @@ pub fn stationary_kernel(first: &ModeMap, second: &ModeMap) -> f64 {
 /// let noise = dmatrix![1.0, 0.5; 0.5, 1.0];
 /// let law = ConstantNoiseLaw::new(&loss, 0.1, 0.5, 0.0, &noise).unwrap();
 /// let covariance = law.stationary_covariance().unwrap(); // (theta, v): 4 x 4
-/// assert!((law.speed().unwrap() - 0.01 * (covariance[(2, 2)] + covariance[(3, 3)])).abs() < 1e-15);
+/// assert!(
+///     (law.speed().unwrap() - 0.01 * (covariance[(2, 2)] + covariance[(3, 3)])).abs()
+///         < 1e-15
+/// );
 /// ```
 #[derive(Clone, Debug)]
 pub struct ConstantNoiseLaw {
@@ -100,7 +105,8 @@ impl ConstantNoiseLaw {
     /// # use langevin_theory::{Quadratic, discrete::ConstantNoiseLaw};
     /// # use nalgebra::dmatrix;
     /// let loss = Quadratic::new(dmatrix![1.0, 0.0; 0.0, 2.0], dmatrix![0.0; 0.0]).unwrap();
-    /// let law = ConstantNoiseLaw::new(&loss, 0.5, 0.5, 0.1, &dmatrix![1.0, 0.5; 0.5, 1.0]).unwrap();
+    /// let law =
+    ///     ConstantNoiseLaw::new(&loss, 0.5, 0.5, 0.1, &dmatrix![1.0, 0.5; 0.5, 1.0]).unwrap();
     /// assert_eq!(law.maps()[0].curvature(), 2.1);
     /// ```
     pub fn maps(&self) -> &[ModeMap] {
@@ -116,7 +122,8 @@ impl ConstantNoiseLaw {
     /// # use langevin_theory::{Quadratic, discrete::ConstantNoiseLaw};
     /// # use nalgebra::dmatrix;
     /// let loss = Quadratic::new(dmatrix![2.0, 0.0; 0.0, 1.0], dmatrix![0.0; 0.0]).unwrap();
-    /// let law = ConstantNoiseLaw::new(&loss, 0.5, 0.5, 0.0, &dmatrix![1.0, 0.5; 0.5, 1.0]).unwrap();
+    /// let law =
+    ///     ConstantNoiseLaw::new(&loss, 0.5, 0.5, 0.0, &dmatrix![1.0, 0.5; 0.5, 1.0]).unwrap();
     /// assert!((law.mode(1).unwrap().velocity_variance().unwrap() - 1.6).abs() < 1e-15);
     /// ```
     pub fn mode(&self, index: usize) -> Result<ModeLaw> {
@@ -141,7 +148,8 @@ impl ConstantNoiseLaw {
     /// # use langevin_theory::{Quadratic, discrete::ConstantNoiseLaw};
     /// # use nalgebra::dmatrix;
     /// let loss = Quadratic::new(dmatrix![2.0, 0.0; 0.0, 1.0], dmatrix![0.0; 0.0]).unwrap();
-    /// let law = ConstantNoiseLaw::new(&loss, 0.5, 0.25, 0.0, &dmatrix![1.0, 0.5; 0.5, 1.0]).unwrap();
+    /// let law =
+    ///     ConstantNoiseLaw::new(&loss, 0.5, 0.25, 0.0, &dmatrix![1.0, 0.5; 0.5, 1.0]).unwrap();
     /// assert_eq!(law.spectral_radius(), 0.5); // both directions oscillate: sqrt(beta)
     /// ```
     pub fn spectral_radius(&self) -> f64 {
@@ -157,10 +165,12 @@ impl ConstantNoiseLaw {
     /// # use langevin_theory::{Quadratic, discrete::ConstantNoiseLaw};
     /// # use nalgebra::dmatrix;
     /// let loss = Quadratic::new(dmatrix![2.0, 0.0; 0.0, 1.0], dmatrix![0.0; 0.0]).unwrap();
-    /// let law = ConstantNoiseLaw::new(&loss, 0.5, 0.5, 0.0, &dmatrix![1.0, 0.5; 0.5, 1.0]).unwrap();
+    /// let law =
+    ///     ConstantNoiseLaw::new(&loss, 0.5, 0.5, 0.0, &dmatrix![1.0, 0.5; 0.5, 1.0]).unwrap();
     /// let covariance = law.stationary_covariance_in_eigenbasis().unwrap();
     /// assert!((covariance[(0, 1)] - 0.5 / 3.0).abs() < 1e-15); // E[theta_1 theta_2]
-    /// assert!((covariance[(0, 3)] - 1.0 / 3.0).abs() < 1e-15); // E[theta_1 v_2] = (h_1 - h_2 / 2) / 0.75 of it
+    /// // E[theta_1 v_2] = (h_1 - h_2 / 2) / 0.75 of it
+    /// assert!((covariance[(0, 3)] - 1.0 / 3.0).abs() < 1e-15);
     /// assert!(covariance[(1, 2)].abs() < 1e-15); // E[theta_2 v_1]
     /// ```
     pub fn stationary_covariance_in_eigenbasis(&self) -> Result<DMatrix<f64>> {
@@ -184,7 +194,8 @@ impl ConstantNoiseLaw {
     /// # use langevin_theory::{Quadratic, discrete::ConstantNoiseLaw};
     /// # use nalgebra::dmatrix;
     /// let loss = Quadratic::new(dmatrix![2.0, 0.5; 0.5, 1.0], dmatrix![0.0; 0.0]).unwrap();
-    /// let law = ConstantNoiseLaw::new(&loss, 0.5, 0.5, 0.0, &dmatrix![1.0, 0.0; 0.0, 3.0]).unwrap();
+    /// let law =
+    ///     ConstantNoiseLaw::new(&loss, 0.5, 0.5, 0.0, &dmatrix![1.0, 0.0; 0.0, 3.0]).unwrap();
     /// let covariance = law.stationary_covariance().unwrap();
     /// let (p, v) = (covariance.view((0, 0), (2, 2)), covariance.view((2, 2), (2, 2)));
     /// assert!((loss.hessian() * p + p * loss.hessian() - v * 0.75).amax() < 1e-14);
@@ -204,10 +215,14 @@ impl ConstantNoiseLaw {
     /// # use langevin_theory::{Quadratic, Steps, discrete::ConstantNoiseLaw};
     /// # use nalgebra::dmatrix;
     /// let loss = Quadratic::new(dmatrix![2.0, 0.0; 0.0, 1.0], dmatrix![0.0; 0.0]).unwrap();
-    /// let law = ConstantNoiseLaw::new(&loss, 0.5, 0.5, 0.0, &dmatrix![1.0, 0.5; 0.5, 1.0]).unwrap();
+    /// let law =
+    ///     ConstantNoiseLaw::new(&loss, 0.5, 0.5, 0.0, &dmatrix![1.0, 0.5; 0.5, 1.0]).unwrap();
     /// let lagged = law.lag_covariance_in_eigenbasis(Steps(1)).unwrap();
     /// let alone = law.mode(1).unwrap().lag_covariance(Steps(1)).unwrap();
-    /// assert!((lagged[(1, 3)] - alone[0][1]).abs() < 1e-15 && (lagged[(3, 1)] - alone[1][0]).abs() < 1e-15);
+    /// assert!(
+    ///     (lagged[(1, 3)] - alone[0][1]).abs() < 1e-15
+    ///         && (lagged[(3, 1)] - alone[1][0]).abs() < 1e-15
+    /// );
     /// ```
     pub fn lag_covariance_in_eigenbasis(&self, lag: Steps) -> Result<DMatrix<f64>> {
         Ok(apply_power(&self.maps, lag, &self.stationary_covariance_in_eigenbasis()?))
@@ -223,8 +238,10 @@ impl ConstantNoiseLaw {
     /// # use langevin_theory::{Quadratic, Steps, discrete::ConstantNoiseLaw};
     /// # use nalgebra::dmatrix;
     /// let loss = Quadratic::new(dmatrix![2.0, 0.5; 0.5, 1.0], dmatrix![0.0; 0.0]).unwrap();
-    /// let law = ConstantNoiseLaw::new(&loss, 0.5, 0.5, 0.0, &dmatrix![1.0, 0.0; 0.0, 3.0]).unwrap();
-    /// let (now, next) = (law.lag_covariance(Steps(0)).unwrap(), law.lag_covariance(Steps(1)).unwrap());
+    /// let law =
+    ///     ConstantNoiseLaw::new(&loss, 0.5, 0.5, 0.0, &dmatrix![1.0, 0.0; 0.0, 3.0]).unwrap();
+    /// let (now, next) =
+    ///     (law.lag_covariance(Steps(0)).unwrap(), law.lag_covariance(Steps(1)).unwrap());
     /// // theta' = theta + eta v', seen from the same earlier state
     /// let step = (next.rows(0, 2) - now.rows(0, 2)) - next.rows(2, 2) * 0.5;
     /// assert!(step.amax() < 1e-14);
@@ -244,7 +261,8 @@ impl ConstantNoiseLaw {
     /// # use langevin_theory::{Quadratic, discrete::ConstantNoiseLaw};
     /// # use nalgebra::dmatrix;
     /// let loss = Quadratic::new(dmatrix![2.0, 0.0; 0.0, 1.0], dmatrix![0.0; 0.0]).unwrap();
-    /// let law = ConstantNoiseLaw::new(&loss, 0.5, 0.5, 0.0, &dmatrix![1.0, 0.5; 0.5, 1.0]).unwrap();
+    /// let law =
+    ///     ConstantNoiseLaw::new(&loss, 0.5, 0.5, 0.0, &dmatrix![1.0, 0.5; 0.5, 1.0]).unwrap();
     /// assert!((law.speed().unwrap() - 0.25 * (2.0 + 1.6)).abs() < 1e-15);
     /// ```
     pub fn speed(&self) -> Result<f64> {
@@ -262,9 +280,11 @@ impl ConstantNoiseLaw {
     /// # use langevin_theory::{Quadratic, Steps, discrete::ConstantNoiseLaw};
     /// # use nalgebra::dmatrix;
     /// let loss = Quadratic::new(dmatrix![2.0, 0.0; 0.0, 1.0], dmatrix![0.0; 0.0]).unwrap();
-    /// let law = ConstantNoiseLaw::new(&loss, 0.5, 0.5, 0.0, &dmatrix![1.0, 0.5; 0.5, 1.0]).unwrap();
+    /// let law =
+    ///     ConstantNoiseLaw::new(&loss, 0.5, 0.5, 0.0, &dmatrix![1.0, 0.5; 0.5, 1.0]).unwrap();
     /// assert!((law.displacement(Steps(1)).unwrap() - law.speed().unwrap()).abs() < 1e-15);
-    /// assert!((law.displacement(Steps(500)).unwrap() - 2.0 * (0.375 + 0.6)).abs() < 1e-14); // 2 tr P
+    /// // 2 tr P
+    /// assert!((law.displacement(Steps(500)).unwrap() - 2.0 * (0.375 + 0.6)).abs() < 1e-14);
     /// ```
     pub fn displacement(&self, steps: Steps) -> Result<f64> {
         self.modes().map(|law| law?.displacement(steps)).sum()
@@ -280,7 +300,8 @@ impl ConstantNoiseLaw {
     /// # use langevin_theory::{Quadratic, discrete::ConstantNoiseLaw};
     /// # use nalgebra::dmatrix;
     /// let loss = Quadratic::new(dmatrix![2.0, 0.0; 0.0, 1.0], dmatrix![0.0; 0.0]).unwrap();
-    /// let law = ConstantNoiseLaw::new(&loss, 0.5, 0.5, 0.0, &dmatrix![1.0, 0.5; 0.5, 1.0]).unwrap();
+    /// let law =
+    ///     ConstantNoiseLaw::new(&loss, 0.5, 0.5, 0.0, &dmatrix![1.0, 0.5; 0.5, 1.0]).unwrap();
     /// assert!((law.potential_energy().unwrap() - 0.5 * (2.0 * 0.375 + 0.6)).abs() < 1e-15);
     /// ```
     pub fn potential_energy(&self) -> Result<f64> {
@@ -298,7 +319,8 @@ impl ConstantNoiseLaw {
     /// # use langevin_theory::{Quadratic, discrete::ConstantNoiseLaw};
     /// # use nalgebra::dmatrix;
     /// let loss = Quadratic::new(dmatrix![2.0, 0.0; 0.0, 1.0], dmatrix![0.0; 0.0]).unwrap();
-    /// let law = ConstantNoiseLaw::new(&loss, 0.5, 0.5, 0.0, &dmatrix![1.0, 0.5; 0.5, 1.0]).unwrap();
+    /// let law =
+    ///     ConstantNoiseLaw::new(&loss, 0.5, 0.5, 0.0, &dmatrix![1.0, 0.5; 0.5, 1.0]).unwrap();
     /// assert!((law.kinetic_energy().unwrap() - law.potential_energy().unwrap()).abs() < 1e-15);
     /// ```
     pub fn kinetic_energy(&self) -> Result<f64> {

@@ -14,14 +14,19 @@ use langevin_equation::equation;
 
 use crate::extended_precision::Extended;
 
-/// Character of the two roots of the map (erratum E31). With u = eta h, the borders are
+/// Character of the two roots of the map (erratum E31).
+///
+/// In units of u = eta h, the borders are
 #[doc = equation!(r"(1 - \sqrt\beta)^2, \qquad (1 + \sqrt\beta)^2, \qquad 2(1+\beta).")]
 ///
 /// ```
 /// use langevin_theory::discrete::{ModeMap, Regime};
 /// // beta = 1/4: the borders are 1/4, 9/4, 5/2
 /// let regime = |u: f64| ModeMap::new(u, 0.25, 1.0).regime();
-/// assert_eq!([regime(0.2), regime(0.25), regime(1.0)], [Regime::Overdamped, Regime::Critical, Regime::Underdamped]);
+/// assert_eq!(
+///     [regime(0.2), regime(0.25), regime(1.0)],
+///     [Regime::Overdamped, Regime::Critical, Regime::Underdamped]
+/// );
 /// assert_eq!([regime(2.4), regime(2.5)], [Regime::Alternating, Regime::Unstable]);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -56,7 +61,7 @@ impl Regime {
     }
 }
 
-/// Powers of the map of one eigendirection (errata section 5, items 1 and 2), acting on (position, velocity),
+/// Powers of the map of one eigendirection (errata section 5, items 1 and 2), acting on (position, velocity).
 #[doc = equation!(
     r"M = \begin{pmatrix} 1-u & \eta\beta \\ -h & \beta \end{pmatrix}, \qquad u = \eta h, \qquad M^n = \begin{pmatrix} U_{n+1} - \beta U_n & \eta\beta U_n \\ -h U_n & \beta (U_n - U_{n-1}) \end{pmatrix},"
 )]
@@ -190,7 +195,8 @@ impl ModeMap {
     ///
     /// ```
     /// # use langevin_theory::discrete::{ModeMap, Regime};
-    /// assert_eq!(ModeMap::new(0.5, 0.0, 1.0).regime(), Regime::Overdamped); // plain SGD never oscillates
+    /// // plain SGD never oscillates
+    /// assert_eq!(ModeMap::new(0.5, 0.0, 1.0).regime(), Regime::Overdamped);
     /// ```
     pub fn regime(&self) -> Regime {
         self.regime
@@ -201,13 +207,15 @@ impl ModeMap {
     ///
     /// ```
     /// # use langevin_theory::discrete::ModeMap;
-    /// assert!(ModeMap::new(0.1, 0.9, 37.9).is_stable() && !ModeMap::new(0.1, 0.9, 38.1).is_stable());
+    /// assert!(
+    ///     ModeMap::new(0.1, 0.9, 37.9).is_stable() && !ModeMap::new(0.1, 0.9, 38.1).is_stable()
+    /// );
     /// ```
     pub fn is_stable(&self) -> bool {
         self.regime != Regime::Unstable
     }
 
-    /// The two eigenvalues of M as `[real, imaginary]`; the larger real part (or positive imaginary part) first,
+    /// The two eigenvalues of M as `[real, imaginary]`, 2 x 2; the larger real part (or positive imaginary part) first,
     #[doc = equation!(r"r_\pm = \tfrac12 \left( T \pm \sqrt{T^2 - 4\beta} \right), \qquad T = 1 + \beta - \eta h.")]
     ///
     /// ```
@@ -232,7 +240,8 @@ impl ModeMap {
     /// ```
     /// # use langevin_theory::discrete::ModeMap;
     /// assert_eq!(ModeMap::new(0.5, 0.25, 1.0).spectral_radius(), 0.5);
-    /// assert!((ModeMap::new(0.5, 0.0, 1.5).spectral_radius() - 0.25).abs() < 1e-15); // beta = 0: |1 - u|
+    /// // beta = 0: |1 - u|
+    /// assert!((ModeMap::new(0.5, 0.0, 1.5).spectral_radius() - 0.25).abs() < 1e-15);
     /// ```
     pub fn spectral_radius(&self) -> f64 {
         if self.discriminant < 0.0 { self.momentum.sqrt() } else { self.log_radius().exp() }

@@ -11,8 +11,9 @@ use super::map::ModeMap;
 use crate::error::{Result, TheoryError};
 use crate::time::Steps;
 
-/// Law of one eigendirection. Positions are deviations from the minimum; matrices act on (position, velocity). The
-/// noise n_k is independent between steps, with mean zero and variance s^2,
+/// Law of one eigendirection. Positions are deviations from the minimum; matrices act on (position, velocity).
+///
+/// The noise n_k is independent between steps, with mean zero and variance s^2,
 #[doc = equation!(r"v_{k+1} = \beta v_k - h x_k + n_k, \qquad x_{k+1} = x_k + \eta v_{k+1}.")]
 ///
 /// ```
@@ -249,7 +250,8 @@ impl ModeLaw {
     /// ```
     /// # use langevin_theory::{Steps, discrete::{ModeLaw, ModeMap}};
     /// let law = ModeLaw::new(ModeMap::new(0.5, 0.5, 1.0), 1.0).unwrap();
-    /// assert!((law.displacement_from_rest(Steps(2)).unwrap() - 1.1).abs() < 1e-15); // 0.6 * 1 + 0.25 * 2
+    /// // 0.6 * 1 + 0.25 * 2
+    /// assert!((law.displacement_from_rest(Steps(2)).unwrap() - 1.1).abs() < 1e-15);
     /// ```
     pub fn displacement_from_rest(&self, steps: Steps) -> Result<f64> {
         if self.map.curvature() == 0.0 {
@@ -272,7 +274,8 @@ impl ModeLaw {
     /// ```
     /// # use langevin_theory::{Steps, discrete::{ModeLaw, ModeMap}};
     /// let law = ModeLaw::new(ModeMap::new(0.5, 0.5, 1.0), 1.0).unwrap();
-    /// let [x, v] = law.transient_mean(1.0, 0.0, Steps(2)).unwrap(); // (1, 0) -> (1/2, -1) -> (0, -1)
+    /// // (1, 0) -> (1/2, -1) -> (0, -1)
+    /// let [x, v] = law.transient_mean(1.0, 0.0, Steps(2)).unwrap();
     /// assert!(x.abs() < 1e-15 && (v + 1.0).abs() < 1e-15);
     /// ```
     pub fn transient_mean(&self, position: f64, velocity: f64, steps: Steps) -> Result<[f64; 2]> {

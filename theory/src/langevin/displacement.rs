@@ -10,11 +10,14 @@ use crate::time::Steps;
 /// Where the velocity correlation C_l of (17) is evaluated.
 ///
 /// ```
-/// use langevin_theory::langevin::{DisplacementReading, LangevinMode, displacement_equation17};
+/// use langevin_theory::langevin::{
+///     DisplacementReading, LangevinMode, displacement_equation17,
+/// };
 /// use langevin_theory::{Hyperparameters, Steps};
 /// let sgd = Hyperparameters::new(0.1, 0.9, 0.0, 1).unwrap();
 /// let mode = LangevinMode::new(&sgd, 1.0, 1.0).unwrap();
-/// let after = |reading| displacement_equation17(&sgd, &[mode], reading, &[Steps(4)]).unwrap()[0];
+/// let after =
+///     |reading| displacement_equation17(&sgd, &[mode], reading, &[Steps(4)]).unwrap()[0];
 /// let exact = mode.displacement(Steps(4)).unwrap();
 /// assert!((after(DisplacementReading::StepsAsTime) / exact - 1.0).abs() < 0.02);
 /// assert!(after(DisplacementReading::AsPrinted) / exact < 0.5); // erratum E01
@@ -30,8 +33,9 @@ pub enum DisplacementReading {
 /// Largest step count for which (17) is summed; it has no closed form worth having, being wrong.
 const LONGEST_SUM: u64 = 20_000_000;
 
-/// Equation (17) for several step counts, one value each, in units of theta squared: the discrete identity delta = eta
-/// v combined with the velocity correlation of the SDE,
+/// Equation (17) for several step counts, one value each, in units of theta squared.
+///
+/// It combines the discrete identity delta = eta v with the velocity correlation of the SDE,
 #[doc = equation!(
     r"\mathbb E \lVert \Delta_t \rVert^2 = \eta^2 \sum_l V_l \Bigl[ t + 2 \sum_{k=1}^{t} (t-k)\, C_l \Bigr],"
 )]
@@ -41,12 +45,15 @@ const LONGEST_SUM: u64 = 20_000_000;
 /// [`TheoryError::InvalidValue`] for more than twenty million steps.
 ///
 /// ```
-/// use langevin_theory::langevin::{DisplacementReading, LangevinMode, displacement_equation17};
+/// use langevin_theory::langevin::{
+///     DisplacementReading, LangevinMode, displacement_equation17,
+/// };
 /// use langevin_theory::{Hyperparameters, Steps};
 /// let sgd = Hyperparameters::new(0.1, 0.9, 0.0, 1).unwrap();
 /// let mode = LangevinMode::new(&sgd, 1.0, 1.0).unwrap();
 /// let reading = DisplacementReading::StepsAsTime;
-/// let curve = displacement_equation17(&sgd, &[mode], reading, &[Steps(0), Steps(1)]).unwrap();
+/// let curve =
+///     displacement_equation17(&sgd, &[mode], reading, &[Steps(0), Steps(1)]).unwrap();
 /// assert!(curve[0] == 0.0 && (curve[1] - 0.01 / sgd.kappa()).abs() < 1e-15);
 /// ```
 pub fn displacement_equation17(

@@ -42,7 +42,7 @@ pub enum NoiseModel {
     Covariance(DMatrix<f64>),
 }
 
-/// The SDE on a quadratic loss with one output, equations (5), (6),
+/// The SDE on a quadratic loss with one output, equations (5), (6).
 #[doc = equation!(
     r"d \begin{pmatrix} \theta \\ v \end{pmatrix} = -A \begin{pmatrix} \theta - \mu \\ v \end{pmatrix} dt + \sqrt{2 \kappa^{-1} D}\; dW,"
 )]
@@ -62,7 +62,8 @@ pub enum NoiseModel {
 /// let loss = Quadratic::new(dmatrix![2.0, 0.5; 0.5, 1.0], dmatrix![1.0; 0.0]).unwrap();
 /// let sgd = Hyperparameters::new(0.1, 0.9, 0.0, 8).unwrap();
 /// let law = LangevinLaw::new(&loss, &sgd, NoiseModel::ProportionalToHessian(1.0)).unwrap();
-/// assert!((law.speed() - 0.01 / sgd.kappa() * 3.0).abs() < 1e-15);    // (16): eta^2 sigma^2 tr H / kappa
+/// // (16): eta^2 sigma^2 tr H / kappa
+/// assert!((law.speed() - 0.01 / sgd.kappa() * 3.0).abs() < 1e-15);
 /// assert_eq!(law.entropy_production_with_parity().unwrap(), 0.0);
 /// ```
 #[derive(Clone, Debug)]
@@ -88,7 +89,8 @@ impl LangevinLaw {
     /// # use nalgebra::dmatrix;
     /// let loss = Quadratic::new(dmatrix![2.0], dmatrix![1.0]).unwrap();
     /// let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 4).unwrap();
-    /// let error = LangevinLaw::new(&loss, &sgd, NoiseModel::ProportionalToHessian(-1.0)).unwrap_err();
+    /// let error =
+    ///     LangevinLaw::new(&loss, &sgd, NoiseModel::ProportionalToHessian(-1.0)).unwrap_err();
     /// assert_eq!(error.to_string(), "sigma2 is -1; it must be finite and at least 0");
     /// ```
     pub fn new(quadratic: &Quadratic, sgd: &Hyperparameters, noise: NoiseModel) -> Result<Self> {
@@ -153,7 +155,8 @@ impl LangevinLaw {
     /// let loss = Quadratic::new(dmatrix![2.0, 0.0; 0.0, 1.0], dmatrix![2.0; 1.0]).unwrap();
     /// let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 4).unwrap();
     /// let law = LangevinLaw::new(&loss, &sgd, NoiseModel::ProportionalToHessian(4.0)).unwrap();
-    /// let variances: Vec<f64> = law.modes().unwrap().iter().map(|mode| mode.velocity_variance()).collect();
+    /// let variances: Vec<f64> =
+    ///     law.modes().unwrap().iter().map(|mode| mode.velocity_variance()).collect();
     /// assert_eq!(variances, [2.0, 1.0]); // sigma^2 rho / kappa
     /// ```
     pub fn modes(&self) -> Result<Vec<LangevinMode>> {
@@ -242,8 +245,9 @@ impl LangevinLaw {
     /// let loss = Quadratic::new(dmatrix![2.0, 0.0; 0.0, 1.0], dmatrix![2.0; 1.0]).unwrap();
     /// let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 4).unwrap();
     /// let law = LangevinLaw::new(&loss, &sgd, NoiseModel::ProportionalToHessian(4.0)).unwrap();
-    /// let mean = law.mean(&dvector![1.0, 2.0], &dvector![0.0, 0.0], Time::new(0.5).unwrap()).unwrap();
-    /// // the second direction is critically damped, gamma = omega = 2, and starts at a distance of 1
+    /// let mean =
+    ///     law.mean(&dvector![1.0, 2.0], &dvector![0.0, 0.0], Time::new(0.5).unwrap()).unwrap();
+    /// // the second direction is critically damped, gamma = omega = 2, from a distance of 1
     /// let e = 1.0_f64.exp();
     /// assert!((mean - dvector![1.0, 1.0 + 2.0 / e, 0.0, -2.0 / e]).amax() < 1e-14);
     /// ```
@@ -275,7 +279,8 @@ impl LangevinLaw {
     /// let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 4).unwrap();
     /// let law = LangevinLaw::new(&loss, &sgd, NoiseModel::ProportionalToHessian(4.0)).unwrap();
     /// let covariance = law.covariance(Time::new(0.5).unwrap());
-    /// assert!((covariance[(1, 1)] - 0.25 * (1.0 - 5.0 * (-2.0_f64).exp())).abs() < 1e-14); // gamma = omega = 2, V = 1
+    /// // gamma = omega = 2, V = 1
+    /// assert!((covariance[(1, 1)] - 0.25 * (1.0 - 5.0 * (-2.0_f64).exp())).abs() < 1e-14);
     /// ```
     pub fn covariance(&self, time: Time) -> DMatrix<f64> {
         let size = self.size();
@@ -302,8 +307,10 @@ impl LangevinLaw {
     /// # use nalgebra::dmatrix;
     /// let loss = Quadratic::new(dmatrix![2.0, 0.0; 0.0, 1.0], dmatrix![0.0; 0.0]).unwrap();
     /// let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 4).unwrap();
-    /// let noise = NoiseModel::Covariance(dmatrix![1.0, 0.5; 0.5, 1.0]); // does not commute with H
-    /// let [p, c, v] = LangevinLaw::new(&loss, &sgd, noise).unwrap().stationary_blocks().unwrap();
+    /// // does not commute with H
+    /// let noise = NoiseModel::Covariance(dmatrix![1.0, 0.5; 0.5, 1.0]);
+    /// let [p, c, v] =
+    ///     LangevinLaw::new(&loss, &sgd, noise).unwrap().stationary_blocks().unwrap();
     /// // w = 8, 4, gamma = 2, R = 2 Sigma: P_12 = 1 / (48 + 2), C_12 = 4/8 P_12, V_12 = 6 P_12
     /// assert!((p[(0, 1)] - 0.02).abs() < 1e-15 && (c[(0, 1)] - 0.01).abs() < 1e-15);
     /// assert!((v[(0, 1)] - 0.12).abs() < 1e-15);
@@ -340,7 +347,11 @@ impl LangevinLaw {
     /// let loss = Quadratic::new(dmatrix![2.0, 0.0; 0.0, 1.0], dmatrix![2.0; 1.0]).unwrap();
     /// let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 4).unwrap();
     /// let law = LangevinLaw::new(&loss, &sgd, NoiseModel::ProportionalToHessian(4.0)).unwrap();
-    /// assert!((law.stationary_covariance().unwrap().diagonal() - dvector![0.25, 0.25, 2.0, 1.0]).amax() < 1e-15);
+    /// assert!(
+    ///     (law.stationary_covariance().unwrap().diagonal() - dvector![0.25, 0.25, 2.0, 1.0])
+    ///         .amax()
+    ///         < 1e-15
+    /// );
     /// ```
     pub fn stationary_covariance(&self) -> Result<DMatrix<f64>> {
         let [position, cross, velocity] = self.stationary_blocks()?;
@@ -362,7 +373,10 @@ impl LangevinLaw {
     /// let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 4).unwrap();
     /// let law = LangevinLaw::new(&loss, &sgd, NoiseModel::ProportionalToHessian(4.0)).unwrap();
     /// let circulation = law.circulation().unwrap();
-    /// assert!((circulation[(0, 2)] + 8.0).abs() < 1e-14 && (circulation[(2, 0)] - 8.0).abs() < 1e-14);
+    /// assert!(
+    ///     (circulation[(0, 2)] + 8.0).abs() < 1e-14
+    ///         && (circulation[(2, 0)] - 8.0).abs() < 1e-14
+    /// );
     /// ```
     pub fn circulation(&self) -> Result<DMatrix<f64>> {
         let [_, cross, velocity] = self.stationary_blocks()?.map(|block| block * self.sgd.kappa());
@@ -447,7 +461,8 @@ impl LangevinLaw {
     /// let loss = Quadratic::new(dmatrix![2.0, 0.0; 0.0, 1.0], dmatrix![2.0; 1.0]).unwrap();
     /// let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 4).unwrap();
     /// let law = LangevinLaw::new(&loss, &sgd, NoiseModel::ProportionalToHessian(4.0)).unwrap();
-    /// assert!((law.displacement(Steps(1000)).unwrap() - 2.0 * (0.25 + 0.25)).abs() < 1e-14); // 2 tr P
+    /// // 2 tr P
+    /// assert!((law.displacement(Steps(1000)).unwrap() - 2.0 * (0.25 + 0.25)).abs() < 1e-14);
     /// ```
     pub fn displacement(&self, steps: Steps) -> Result<f64> {
         self.modes()?.iter().map(|mode| mode.displacement(steps)).sum()
@@ -465,7 +480,8 @@ impl LangevinLaw {
     /// let loss = Quadratic::new(dmatrix![2.0, 0.0; 0.0, 1.0], dmatrix![2.0; 1.0]).unwrap();
     /// let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 4).unwrap();
     /// let law = LangevinLaw::new(&loss, &sgd, NoiseModel::ProportionalToHessian(4.0)).unwrap();
-    /// let curve = law.displacement_equation17(DisplacementReading::AsPrinted, &[Steps(1)]).unwrap();
+    /// let curve =
+    ///     law.displacement_equation17(DisplacementReading::AsPrinted, &[Steps(1)]).unwrap();
     /// assert!((curve[0] - law.speed()).abs() < 1e-15); // the first step is (16)
     /// ```
     pub fn displacement_equation17(&self, reading: DisplacementReading, steps: &[Steps]) -> Result<Vec<f64>> {
@@ -523,7 +539,8 @@ impl LangevinLaw {
     /// ```
     /// # use langevin_theory::{Hyperparameters, Quadratic, langevin::{LangevinLaw, NoiseModel}};
     /// # use nalgebra::dmatrix;
-    /// let loss = Quadratic::new(dmatrix![2.0], dmatrix![2.0]).unwrap(); // minima at 1 and, with decay, at 1/2
+    /// // minima at 1 and, with decay, at 1/2
+    /// let loss = Quadratic::new(dmatrix![2.0], dmatrix![2.0]).unwrap();
     /// let sgd = Hyperparameters::new(0.5, 0.0, 2.0, 4).unwrap();
     /// let law = LangevinLaw::new(&loss, &sgd, NoiseModel::ProportionalToHessian(4.0)).unwrap();
     /// assert!((law.excess_loss().unwrap() - (0.5 / 16.0 * 8.0 + 1.0 * 0.5)).abs() < 1e-15);
@@ -579,7 +596,10 @@ impl LangevinLaw {
     /// let loss = Quadratic::new(dmatrix![2.0, 0.0; 0.0, 1.0], dmatrix![0.0; 0.0]).unwrap();
     /// let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 4).unwrap();
     /// let noise = NoiseModel::Covariance(dmatrix![1.0, 0.5; 0.5, 1.0]);
-    /// let production = LangevinLaw::new(&loss, &sgd, noise).unwrap().entropy_production_with_parity().unwrap();
+    /// let production = LangevinLaw::new(&loss, &sgd, noise)
+    ///     .unwrap()
+    ///     .entropy_production_with_parity()
+    ///     .unwrap();
     /// // w = 8, 4, gamma = 2: x = 1/24, and twice -4 (-2/3) (1/2) (1/25)
     /// assert!((production - 8.0 / 75.0).abs() < 1e-14);
     /// ```

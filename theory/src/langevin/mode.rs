@@ -14,8 +14,9 @@ pub(crate) fn noise_rate(sgd: &Hyperparameters, noise: f64) -> f64 {
     4.0 * noise / (sgd.batch_size() as f64 * sgd.learning_rate() * (1.0 + sgd.momentum()).powi(2))
 }
 
-/// Stationary covariance of two position components per gradient-noise covariance Sigma_ij (not divided by S), in units
-/// of time, with w = omega^2 of the two directions,
+/// The response of the stationary covariance of the SDE to the gradient-noise covariance, for two directions.
+///
+/// With Sigma not divided by S, w = omega^2 of the two directions, in units of time squared,
 #[doc = equation!(
     r"\frac{\operatorname{Cov}(\theta)_{ij}}{\Sigma_{ij}} = \frac{4}{S \eta (1+\beta)^2} \left[ 2\gamma (w_i + w_j) + \frac{(w_i - w_j)^2}{4\gamma} \right]^{-1}, \qquad \frac{\operatorname{Cov}(\theta)_{ii}}{\Sigma_{ii}} = \frac{\eta}{2 S (1-\beta) h_i}."
 )]
@@ -34,11 +35,11 @@ pub fn stationary_kernel(sgd: &Hyperparameters, first: &Oscillator, second: &Osc
 }
 
 /// One eigendirection of the SDE (5), (6) with its noise strength q^T Sigma q (not divided by S; sigma^2 rho under
-/// Assumption 3),
+/// Assumption 3).
 #[doc = equation!(
     r"dx = v\,dt, \qquad dv = -(\omega^2 x + 2\gamma v)\,dt + \frac{2}{\sqrt{\eta S}\,(1+\beta)} \sqrt{q^\top \Sigma q}\; dW"
 )]
-/// (erratum E04 for the noise). Positions are deviations from the minimum.
+/// with erratum E04 for the noise. Positions are deviations from the minimum.
 ///
 /// ```
 /// use langevin_theory::langevin::LangevinMode;
@@ -46,8 +47,9 @@ pub fn stationary_kernel(sgd: &Hyperparameters, first: &Oscillator, second: &Osc
 /// let sgd = Hyperparameters::new(0.01, 0.9, 0.1, 32).unwrap();
 /// let mode = LangevinMode::new(&sgd, 2.0, 0.5).unwrap();
 /// let [[p, _], [_, v]] = mode.stationary_covariance().unwrap();
-/// assert!((v - 0.5 / sgd.kappa()).abs() < 1e-15);              // (9): sigma^2 rho / (S (1-beta^2))
-/// assert!((2.1 * p - sgd.mass() * v).abs() < 1e-15);           // G.3: equipartition
+/// // (9): sigma^2 rho / (S (1-beta^2))
+/// assert!((v - 0.5 / sgd.kappa()).abs() < 1e-15);
+/// assert!((2.1 * p - sgd.mass() * v).abs() < 1e-15); // G.3: equipartition
 /// assert!((mode.displacement(Steps(1_000_000)).unwrap() / (2.0 * p) - 1.0).abs() < 1e-9);
 /// ```
 #[derive(Clone, Copy, Debug)]
@@ -84,7 +86,8 @@ impl LangevinMode {
     /// ```
     /// # use langevin_theory::{Hyperparameters, langevin::LangevinMode};
     /// let sgd = Hyperparameters::new(0.5, 0.0, 0.5, 4).unwrap();
-    /// assert_eq!(LangevinMode::new(&sgd, 1.0, 4.0).unwrap().oscillator().omega_squared(), 6.0); // 2 (1 + 0.5) / 0.5
+    /// // 2 (1 + 0.5) / 0.5
+    /// assert_eq!(LangevinMode::new(&sgd, 1.0, 4.0).unwrap().oscillator().omega_squared(), 6.0);
     /// ```
     pub fn oscillator(&self) -> &Oscillator {
         &self.oscillator
@@ -139,7 +142,8 @@ impl LangevinMode {
     /// # use langevin_theory::{Hyperparameters, Time, langevin::LangevinMode};
     /// let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 4).unwrap(); // gamma = omega = 2
     /// let mode = LangevinMode::new(&sgd, 1.0, 4.0).unwrap();
-    /// let [[xx, xv], [vx, vv]] = mode.stationary_cross_covariance(Time::new(0.5).unwrap()).unwrap();
+    /// let [[xx, xv], [vx, vv]] =
+    ///     mode.stationary_cross_covariance(Time::new(0.5).unwrap()).unwrap();
     /// for (found, expected) in [(xx, 0.5), (xv, -0.5), (vx, 0.5), (vv, 0.0)] {
     ///     assert!((found - expected * (-1.0_f64).exp()).abs() < 1e-15);
     /// }
@@ -160,7 +164,8 @@ impl LangevinMode {
     /// ```
     /// # use langevin_theory::{Hyperparameters, Time, langevin::LangevinMode};
     /// let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 4).unwrap(); // gamma = omega = 2
-    /// let [a, b] = LangevinMode::new(&sgd, 1.0, 4.0).unwrap().mean(1.0, 0.0, Time::new(0.5).unwrap());
+    /// let [a, b] =
+    ///     LangevinMode::new(&sgd, 1.0, 4.0).unwrap().mean(1.0, 0.0, Time::new(0.5).unwrap());
     /// let e = 1.0_f64.exp();
     /// assert!((a - 2.0 / e).abs() < 1e-15 && (b + 2.0 / e).abs() < 1e-15);
     /// ```
@@ -196,7 +201,8 @@ impl LangevinMode {
     ///
     /// ```
     /// # use langevin_theory::{Hyperparameters, Steps, langevin::LangevinMode};
-    /// let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 4).unwrap(); // gamma = omega = 2: e^{-2t} (1 - 2t)
+    /// // gamma = omega = 2: e^{-2t} (1 - 2t)
+    /// let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 4).unwrap();
     /// let mode = LangevinMode::new(&sgd, 1.0, 4.0).unwrap();
     /// assert!(mode.velocity_correlation(Steps(1)).abs() < 1e-15);
     /// assert!((mode.velocity_correlation(Steps(2)) + (-2.0_f64).exp()).abs() < 1e-15);
@@ -209,9 +215,13 @@ impl LangevinMode {
     ///
     /// ```
     /// # use langevin_theory::{Hyperparameters, Steps, langevin::LangevinMode};
-    /// let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 4).unwrap(); // a step takes half a unit of time, not a whole one
+    /// // a step takes half a unit of time, not a whole one
+    /// let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 4).unwrap();
     /// let mode = LangevinMode::new(&sgd, 1.0, 4.0).unwrap();
-    /// assert_eq!(mode.velocity_correlation_as_printed(Steps(1)), mode.velocity_correlation(Steps(2)));
+    /// assert_eq!(
+    ///     mode.velocity_correlation_as_printed(Steps(1)),
+    ///     mode.velocity_correlation(Steps(2))
+    /// );
     /// ```
     pub fn velocity_correlation_as_printed(&self, lag: Steps) -> f64 {
         self.oscillator.propagator(Time::misread_steps(lag))[1][1]
@@ -231,7 +241,10 @@ impl LangevinMode {
     /// # use langevin_theory::{Hyperparameters, Steps, langevin::LangevinMode};
     /// let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 4).unwrap(); // gamma = omega = 2, P = 1/4
     /// let mode = LangevinMode::new(&sgd, 1.0, 4.0).unwrap();
-    /// assert!((mode.displacement(Steps(1)).unwrap() - 0.5 * (1.0 - 2.0 * (-1.0_f64).exp())).abs() < 1e-15);
+    /// assert!(
+    ///     (mode.displacement(Steps(1)).unwrap() - 0.5 * (1.0 - 2.0 * (-1.0_f64).exp())).abs()
+    ///         < 1e-15
+    /// );
     /// ```
     pub fn displacement(&self, steps: Steps) -> Result<f64> {
         let integral = self.oscillator.impulse_integral(steps.time(&self.sgd).value());

@@ -13,7 +13,7 @@ use super::law::LangevinLaw;
 use crate::error::Result;
 use crate::linear_algebra::require_vector;
 
-/// The modified loss at a point of phase space, in its parts,
+/// The modified loss at a point of phase space, in its parts.
 #[doc = equation!(r"\Psi(z) = \tfrac12 z^\top U z, \qquad z = (\theta - \mu,\; v).")]
 /// Under Assumption 3 they are (49) and half of (50), erratum E10,
 #[doc = equation!(
@@ -64,7 +64,7 @@ impl LangevinLaw {
         Ok([position - minimum, velocity.clone()])
     }
 
-    /// The modified loss at a point (d positions, d velocities),
+    /// The modified loss at a point (position and velocity of d entries each),
     #[doc = equation!(r"\Psi = \tfrac12 z^\top U z, \qquad z = (\theta - \mu,\; v).")]
     ///
     /// # Errors

@@ -15,7 +15,9 @@ use crate::extended_precision::Extended;
 use crate::hyperparameters::Hyperparameters;
 use crate::time::Time;
 
-/// Damping of one oscillator of the SDE. Written with the hyperparameters, the border is
+/// Damping of one oscillator of the SDE.
+///
+/// Written with the hyperparameters, the border is
 #[doc = equation!(r"\gamma = \omega \quad\Leftrightarrow\quad \eta h = \frac{(1-\beta)^2}{2(1+\beta)},")]
 /// close to that of the recursion for beta near 1, twice too small at beta = 0 (erratum E31).
 ///
@@ -53,7 +55,7 @@ impl Damping {
     }
 }
 
-/// The oscillator of one eigendirection of the drift (6), without noise (F.2),
+/// The oscillator of one eigendirection of the drift (6), without noise (F.2).
 #[doc = equation!(
     r"\ddot x + 2\gamma \dot x + \omega^2 x = 0, \qquad \gamma = \frac{1-\beta}{\eta (1+\beta)}, \qquad \omega^2 = \frac{2h}{\eta (1+\beta)}."
 )]
@@ -135,7 +137,8 @@ impl Oscillator {
     /// ```
     /// # use langevin_theory::{Hyperparameters, langevin::Oscillator};
     /// let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 1).unwrap();
-    /// assert_eq!(Oscillator::new(&sgd, 4.0).omega(), 2.0 * Oscillator::new(&sgd, 1.0).omega()); // erratum E21
+    /// // erratum E21
+    /// assert_eq!(Oscillator::new(&sgd, 4.0).omega(), 2.0 * Oscillator::new(&sgd, 1.0).omega());
     /// ```
     pub fn omega(&self) -> f64 {
         self.omega_squared.sqrt()

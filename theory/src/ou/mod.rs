@@ -1,7 +1,7 @@
-//! The general Ornstein-Uhlenbeck process of appendix D,
+//! The general Ornstein-Uhlenbeck process of appendix D.
 #![doc = langevin_equation::equation!(r"dX_t = A (\mu - X_t)\, dt + \sqrt{2 \kappa^{-1} D}\; dW_t \qquad (18)")]
-//! for any drift A, symmetric or not, defective or not, and any positive semi-definite D (both n x n). Its law from a
-//! Gaussian start is Gaussian at all times, (30), with
+//! The drift A may be symmetric or not, defective or not, and D any positive semi-definite matrix (both n x n). The law
+//! from a Gaussian start is Gaussian at all times, (30), with
 #![doc = langevin_equation::equation!(
     r"\mathbb E X_t = \mu + e^{-A t} (m_0 - \mu), \qquad \operatorname{Var} X_t = \kappa^{-1} \int_0^t e^{-A s}\, 2 D\, e^{-A^\top s}\, ds + e^{-A t} C_0 e^{-A^\top t}."
 )]
@@ -30,7 +30,7 @@ pub use symmetric_drift::symmetric_drift_decomposition;
 /// Largest dimension at which 32 digits are carried.
 const EXTENDED_DIMENSION: usize = 64;
 
-/// An Ornstein-Uhlenbeck process: drift A (n x n), mean mu (n entries), diffusion D (n x n), inverse temperature kappa,
+/// An Ornstein-Uhlenbeck process: drift A (n x n), mean mu (n entries), diffusion D (n x n), inverse temperature kappa.
 #[doc = equation!(r"dX_t = A (\mu - X_t)\, dt + \sqrt{2 \kappa^{-1} D}\; dW_t \qquad (18).")]
 ///
 /// ```
@@ -38,7 +38,9 @@ const EXTENDED_DIMENSION: usize = 64;
 /// use langevin_theory::ou::OrnsteinUhlenbeck;
 /// use nalgebra::{DMatrix, dmatrix, dvector};
 /// let drift = dmatrix![1.0, 2.0; -2.0, 1.0]; // it rotates
-/// let process = OrnsteinUhlenbeck::new(drift, dvector![0.0, 0.0], &DMatrix::identity(2, 2), 1.0).unwrap();
+/// let process =
+///     OrnsteinUhlenbeck::new(drift, dvector![0.0, 0.0], &DMatrix::identity(2, 2), 1.0)
+///         .unwrap();
 /// let law = process.stationary().unwrap();
 /// assert!((law.covariance()[(0, 0)] - 1.0).abs() < 1e-15);
 /// assert!((law.entropy_production().unwrap() - 8.0).abs() < 1e-14); // 2 b^2 / a
@@ -55,7 +57,8 @@ pub struct OrnsteinUhlenbeck {
 }
 
 impl OrnsteinUhlenbeck {
-    /// The process with these coefficients. The drift need not be stable; only stationary quantities ask for that.
+    /// The process with these coefficients: A and D n x n, mu n entries. The drift need not be stable; only stationary
+    /// quantities ask for that.
     ///
     /// # Errors
     /// [`TheoryError::Shape`], [`TheoryError::NotFinite`], [`TheoryError::NotPositiveSemiDefinite`] for D,
@@ -64,7 +67,9 @@ impl OrnsteinUhlenbeck {
     /// ```
     /// # use langevin_theory::ou::OrnsteinUhlenbeck;
     /// # use nalgebra::{dmatrix, dvector};
-    /// let error = OrnsteinUhlenbeck::new(dmatrix![1.0], dvector![0.0, 0.0], &dmatrix![1.0], 1.0).unwrap_err();
+    /// let error =
+    ///     OrnsteinUhlenbeck::new(dmatrix![1.0], dvector![0.0, 0.0], &dmatrix![1.0], 1.0)
+    ///         .unwrap_err();
     /// assert_eq!(error.to_string(), "mean has shape 2 x 1; it must be 1 x 1");
     /// ```
     pub fn new(drift: DMatrix<f64>, mean: DVector<f64>, diffusion: &DMatrix<f64>, kappa: f64) -> Result<Self> {
@@ -89,7 +94,8 @@ impl OrnsteinUhlenbeck {
     /// ```
     /// # use langevin_theory::ou::OrnsteinUhlenbeck;
     /// # use nalgebra::{dmatrix, dvector};
-    /// let process = OrnsteinUhlenbeck::new(dmatrix![2.0], dvector![1.0], &dmatrix![3.0], 4.0).unwrap();
+    /// let process =
+    ///     OrnsteinUhlenbeck::new(dmatrix![2.0], dvector![1.0], &dmatrix![3.0], 4.0).unwrap();
     /// assert_eq!(process.drift(), &dmatrix![2.0]);
     /// ```
     pub fn drift(&self) -> &DMatrix<f64> {
@@ -101,7 +107,8 @@ impl OrnsteinUhlenbeck {
     /// ```
     /// # use langevin_theory::ou::OrnsteinUhlenbeck;
     /// # use nalgebra::{dmatrix, dvector};
-    /// let process = OrnsteinUhlenbeck::new(dmatrix![2.0], dvector![1.0], &dmatrix![3.0], 4.0).unwrap();
+    /// let process =
+    ///     OrnsteinUhlenbeck::new(dmatrix![2.0], dvector![1.0], &dmatrix![3.0], 4.0).unwrap();
     /// assert_eq!(process.equilibrium(), &dvector![1.0]);
     /// ```
     pub fn equilibrium(&self) -> &DVector<f64> {
@@ -113,7 +120,8 @@ impl OrnsteinUhlenbeck {
     /// ```
     /// # use langevin_theory::ou::OrnsteinUhlenbeck;
     /// # use nalgebra::{dmatrix, dvector};
-    /// let process = OrnsteinUhlenbeck::new(dmatrix![2.0], dvector![1.0], &dmatrix![3.0], 4.0).unwrap();
+    /// let process =
+    ///     OrnsteinUhlenbeck::new(dmatrix![2.0], dvector![1.0], &dmatrix![3.0], 4.0).unwrap();
     /// assert_eq!(process.diffusion(), &dmatrix![3.0]);
     /// ```
     pub fn diffusion(&self) -> &DMatrix<f64> {
@@ -125,7 +133,8 @@ impl OrnsteinUhlenbeck {
     /// ```
     /// # use langevin_theory::ou::OrnsteinUhlenbeck;
     /// # use nalgebra::{dmatrix, dvector};
-    /// let process = OrnsteinUhlenbeck::new(dmatrix![2.0], dvector![1.0], &dmatrix![3.0], 4.0).unwrap();
+    /// let process =
+    ///     OrnsteinUhlenbeck::new(dmatrix![2.0], dvector![1.0], &dmatrix![3.0], 4.0).unwrap();
     /// assert_eq!(process.kappa(), 4.0);
     /// ```
     pub fn kappa(&self) -> f64 {
@@ -137,7 +146,8 @@ impl OrnsteinUhlenbeck {
     /// ```
     /// # use langevin_theory::ou::OrnsteinUhlenbeck;
     /// # use nalgebra::{dmatrix, dvector};
-    /// let process = OrnsteinUhlenbeck::new(dmatrix![2.0], dvector![1.0], &dmatrix![3.0], 4.0).unwrap();
+    /// let process =
+    ///     OrnsteinUhlenbeck::new(dmatrix![2.0], dvector![1.0], &dmatrix![3.0], 4.0).unwrap();
     /// assert_eq!(process.dimension(), 1);
     /// ```
     pub fn dimension(&self) -> usize {
@@ -158,7 +168,9 @@ impl OrnsteinUhlenbeck {
     /// # use langevin_theory::{Time, ou::OrnsteinUhlenbeck};
     /// # use nalgebra::{DMatrix, dmatrix, dvector};
     /// let drift = dmatrix![1.0, 1.0; 0.0, 1.0]; // defective
-    /// let process = OrnsteinUhlenbeck::new(drift, dvector![0.0, 0.0], &DMatrix::identity(2, 2), 1.0).unwrap();
+    /// let process =
+    ///     OrnsteinUhlenbeck::new(drift, dvector![0.0, 0.0], &DMatrix::identity(2, 2), 1.0)
+    ///         .unwrap();
     /// let propagator = process.propagator(Time::new(2.0).unwrap()).unwrap();
     /// assert!((propagator - dmatrix![1.0, -2.0; 0.0, 1.0] * (-2.0_f64).exp()).amax() < 1e-15);
     /// ```
@@ -183,7 +195,8 @@ impl OrnsteinUhlenbeck {
     /// ```
     /// # use langevin_theory::{Time, ou::OrnsteinUhlenbeck};
     /// # use nalgebra::{dmatrix, dvector};
-    /// let process = OrnsteinUhlenbeck::new(dmatrix![2.0], dvector![1.0], &dmatrix![3.0], 4.0).unwrap();
+    /// let process =
+    ///     OrnsteinUhlenbeck::new(dmatrix![2.0], dvector![1.0], &dmatrix![3.0], 4.0).unwrap();
     /// let mean = process.mean(&dvector![5.0], Time::new(0.5).unwrap()).unwrap();
     /// assert!((mean[0] - (1.0 + 4.0 * (-1.0_f64).exp())).abs() < 1e-15);
     /// ```
@@ -221,7 +234,8 @@ impl OrnsteinUhlenbeck {
     /// ```
     /// # use langevin_theory::{Time, ou::OrnsteinUhlenbeck};
     /// # use nalgebra::{dmatrix, dvector};
-    /// let process = OrnsteinUhlenbeck::new(dmatrix![2.0], dvector![1.0], &dmatrix![3.0], 4.0).unwrap();
+    /// let process =
+    ///     OrnsteinUhlenbeck::new(dmatrix![2.0], dvector![1.0], &dmatrix![3.0], 4.0).unwrap();
     /// let covariance = process.covariance(&dmatrix![1.0], Time::new(0.5).unwrap()).unwrap();
     /// let decay = (-2.0_f64).exp();
     /// assert!((covariance[(0, 0)] - (3.0 / 8.0 * (1.0 - decay) + decay)).abs() < 1e-15);
@@ -262,11 +276,16 @@ impl OrnsteinUhlenbeck {
     /// # use langevin_theory::{Time, ou::OrnsteinUhlenbeck};
     /// # use nalgebra::{DMatrix, dmatrix, dvector};
     /// let drift = dmatrix![1.0, 2.0; -2.0, 1.0];
-    /// let process = OrnsteinUhlenbeck::new(drift, dvector![0.0, 0.0], &DMatrix::identity(2, 2), 1.0).unwrap();
+    /// let process =
+    ///     OrnsteinUhlenbeck::new(drift, dvector![0.0, 0.0], &DMatrix::identity(2, 2), 1.0)
+    ///         .unwrap();
     /// let (one, two) = (Time::new(1.0).unwrap(), Time::new(2.0).unwrap());
     /// let from = |t, s| process.cross_covariance(&DMatrix::zeros(2, 2), t, s).unwrap();
     /// assert_eq!(from(two, one), from(one, two).transpose());
-    /// assert!((from(one, one) - process.covariance(&DMatrix::zeros(2, 2), one).unwrap()).amax() < 1e-15);
+    /// assert!(
+    ///     (from(one, one) - process.covariance(&DMatrix::zeros(2, 2), one).unwrap()).amax()
+    ///         < 1e-15
+    /// );
     /// ```
     pub fn cross_covariance(
         &self,
@@ -306,7 +325,9 @@ impl OrnsteinUhlenbeck {
     /// ```
     /// # use langevin_theory::{TheoryError, ou::OrnsteinUhlenbeck};
     /// # use nalgebra::{dmatrix, dvector};
-    /// let process = |rate: f64| OrnsteinUhlenbeck::new(dmatrix![rate], dvector![0.0], &dmatrix![1.0], 1.0).unwrap();
+    /// let process = |rate: f64| {
+    ///     OrnsteinUhlenbeck::new(dmatrix![rate], dvector![0.0], &dmatrix![1.0], 1.0).unwrap()
+    /// };
     /// assert_eq!(process(2.0).stationary().unwrap().covariance(), dmatrix![0.5]);
     /// assert!(matches!(process(-2.0).stationary(), Err(TheoryError::NotHurwitz { .. })));
     /// assert!(matches!(process(0.0).stationary(), Err(TheoryError::Singular { .. })));

@@ -22,13 +22,18 @@ use crate::variational::divergence;
 /// use langevin_theory::Time;
 /// use langevin_theory::ou::OrnsteinUhlenbeck;
 /// use nalgebra::{dmatrix, dvector};
-/// let process = OrnsteinUhlenbeck::new(dmatrix![2.0], dvector![0.0], &dmatrix![1.0], 1.0).unwrap();
+/// let process =
+///     OrnsteinUhlenbeck::new(dmatrix![2.0], dvector![0.0], &dmatrix![1.0], 1.0).unwrap();
 /// let law = process.stationary().unwrap();
-/// let at = |t: f64| law.relaxation(&process, &dvector![1.0], &dmatrix![0.0], Time::new(t).unwrap()).unwrap();
+/// let at = |t: f64| {
+///     law.relaxation(&process, &dvector![1.0], &dmatrix![0.0], Time::new(t).unwrap())
+///         .unwrap()
+/// };
 /// let (early, late) = (at(0.1), at(0.2));
 /// assert!(late.kl_to_stationary.unwrap() < early.kl_to_stationary.unwrap());
 /// assert!(early.free_energy_rate.unwrap() < 0.0);
-/// assert!(at(0.0).free_energy.is_err());      // a point has infinite free energy (erratum E30)
+/// // a point has infinite free energy (erratum E30)
+/// assert!(at(0.0).free_energy.is_err());
 /// ```
 #[derive(Clone, Debug)]
 pub struct Relaxation {
@@ -58,10 +63,12 @@ impl StationaryLaw {
     /// ```
     /// # use langevin_theory::{Time, ou::OrnsteinUhlenbeck};
     /// # use nalgebra::{dmatrix, dvector};
-    /// let process = OrnsteinUhlenbeck::new(dmatrix![2.0], dvector![0.0], &dmatrix![1.0], 3.0).unwrap();
+    /// let process =
+    ///     OrnsteinUhlenbeck::new(dmatrix![2.0], dvector![0.0], &dmatrix![1.0], 3.0).unwrap();
     /// let law = process.stationary().unwrap();
     /// let from = |mean: f64, covariance| {
-    ///     law.relaxation(&process, &dvector![mean], &covariance, Time::new(0.0).unwrap()).unwrap()
+    ///     law.relaxation(&process, &dvector![mean], &covariance, Time::new(0.0).unwrap())
+    ///         .unwrap()
     /// };
     /// let (away, there) = (from(1.0, dmatrix![0.5]), from(0.0, law.covariance()));
     /// assert!(there.kl_to_stationary.unwrap().abs() < 1e-15);

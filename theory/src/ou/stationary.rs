@@ -14,8 +14,9 @@ use crate::linear_algebra::{require_vector, symmetric_eigen};
 /// Part of a sum's terms below which the sum counts as zero: the coefficients come as rounded doubles.
 const ROUNDING: f64 = 1e-12;
 
-/// Stationary law with its modified potential and its circulation (31), (40), (43), in a form that holds for any drift
-/// and diffusion (errata E12, E14, E15),
+/// Stationary law with its modified potential and its circulation (31), (40), (43).
+///
+/// In a form that holds for any drift and diffusion (errata E12, E14, E15),
 #[doc = equation!(
     r"p_{ss} = \mathcal N(\mu, \kappa^{-1} B) \propto e^{-\kappa \Psi}, \qquad A B + B A^\top = 2 D, \qquad Q = A B - D, \qquad U = B^{-1}, \qquad A = (D + Q) U."
 )]
@@ -25,13 +26,16 @@ const ROUNDING: f64 = 1e-12;
 /// use nalgebra::{dmatrix, dvector};
 /// // a damped oscillator with noise on the velocity alone: D is singular, the law is not
 /// let drift = dmatrix![0.0, -1.0; 4.0, 1.0];
-/// let process = OrnsteinUhlenbeck::new(drift, dvector![0.0, 0.0], &dmatrix![0.0, 0.0; 0.0, 1.0], 2.0).unwrap();
+/// let process =
+///     OrnsteinUhlenbeck::new(drift, dvector![0.0, 0.0], &dmatrix![0.0, 0.0; 0.0, 1.0], 2.0)
+///         .unwrap();
 /// let law = process.stationary().unwrap();
 /// assert!((law.covariance()[(1, 1)] - 0.5).abs() < 1e-15); // 1 / kappa
 /// assert!((law.circulation()[(0, 1)] + 1.0).abs() < 1e-15);
 /// assert!(!law.detailed_balance());
 /// assert!(law.entropy_production().is_err()); // infinite with all coordinates even
-/// assert!(law.entropy_production_with_parity(&[1, -1]).unwrap().abs() < 1e-15); // reversible when v is odd
+/// // reversible when v is odd
+/// assert!(law.entropy_production_with_parity(&[1, -1]).unwrap().abs() < 1e-15);
 /// ```
 #[derive(Clone, Debug)]
 pub struct StationaryLaw {
@@ -229,7 +233,8 @@ impl StationaryLaw {
     /// ```
     /// # use langevin_theory::ou::OrnsteinUhlenbeck;
     /// # use nalgebra::{dmatrix, dvector};
-    /// let process = OrnsteinUhlenbeck::new(dmatrix![2.0], dvector![1.0], &dmatrix![3.0], 4.0).unwrap();
+    /// let process =
+    ///     OrnsteinUhlenbeck::new(dmatrix![2.0], dvector![1.0], &dmatrix![3.0], 4.0).unwrap();
     /// let law = process.stationary().unwrap();
     /// assert_eq!(law.mean(), &dvector![1.0]);
     /// ```
@@ -244,7 +249,8 @@ impl StationaryLaw {
     /// # use langevin_theory::ou::OrnsteinUhlenbeck;
     /// # use nalgebra::{dmatrix, dvector};
     /// let (drift, diffusion) = (dmatrix![2.0, 1.0; -1.0, 1.0], dmatrix![1.0, 0.0; 0.0, 3.0]);
-    /// let process = OrnsteinUhlenbeck::new(drift.clone(), dvector![0.0, 0.0], &diffusion, 2.0).unwrap();
+    /// let process =
+    ///     OrnsteinUhlenbeck::new(drift.clone(), dvector![0.0, 0.0], &diffusion, 2.0).unwrap();
     /// let law = process.stationary().unwrap();
     /// let b = law.lyapunov();
     /// assert!((&drift * b + b * drift.transpose() - diffusion * 2.0).amax() < 1e-14);
@@ -259,7 +265,8 @@ impl StationaryLaw {
     /// ```
     /// # use langevin_theory::ou::OrnsteinUhlenbeck;
     /// # use nalgebra::{dmatrix, dvector};
-    /// let process = OrnsteinUhlenbeck::new(dmatrix![2.0], dvector![1.0], &dmatrix![3.0], 4.0).unwrap();
+    /// let process =
+    ///     OrnsteinUhlenbeck::new(dmatrix![2.0], dvector![1.0], &dmatrix![3.0], 4.0).unwrap();
     /// let law = process.stationary().unwrap();
     /// assert!((law.covariance()[(0, 0)] - 3.0 / (2.0 * 4.0)).abs() < 1e-16); // D / (A kappa)
     /// ```
@@ -274,7 +281,8 @@ impl StationaryLaw {
     /// # use langevin_theory::ou::OrnsteinUhlenbeck;
     /// # use nalgebra::{dmatrix, dvector};
     /// let (drift, diffusion) = (dmatrix![2.0, 1.0; -1.0, 1.0], dmatrix![1.0, 0.0; 0.0, 3.0]);
-    /// let process = OrnsteinUhlenbeck::new(drift.clone(), dvector![0.0, 0.0], &diffusion, 2.0).unwrap();
+    /// let process =
+    ///     OrnsteinUhlenbeck::new(drift.clone(), dvector![0.0, 0.0], &diffusion, 2.0).unwrap();
     /// let law = process.stationary().unwrap();
     /// let q = law.circulation();
     /// assert!((drift * law.lyapunov() - diffusion - q).amax() < 1e-14);
@@ -294,7 +302,8 @@ impl StationaryLaw {
     /// # use langevin_theory::ou::OrnsteinUhlenbeck;
     /// # use nalgebra::{dmatrix, dvector};
     /// let (drift, diffusion) = (dmatrix![2.0, 1.0; -1.0, 1.0], dmatrix![1.0, 0.0; 0.0, 3.0]);
-    /// let process = OrnsteinUhlenbeck::new(drift.clone(), dvector![0.0, 0.0], &diffusion, 2.0).unwrap();
+    /// let process =
+    ///     OrnsteinUhlenbeck::new(drift.clone(), dvector![0.0, 0.0], &diffusion, 2.0).unwrap();
     /// let law = process.stationary().unwrap();
     /// let again = (diffusion + law.circulation()) * law.precision().unwrap();
     /// assert!((again - drift).amax() < 1e-14);
@@ -310,7 +319,8 @@ impl StationaryLaw {
     /// # use langevin_theory::ou::OrnsteinUhlenbeck;
     /// # use nalgebra::{DMatrix, dmatrix, dvector};
     /// let balanced = |drift: DMatrix<f64>, diffusion: DMatrix<f64>| {
-    ///     let process = OrnsteinUhlenbeck::new(drift, dvector![0.0, 0.0], &diffusion, 1.0).unwrap();
+    ///     let process =
+    ///         OrnsteinUhlenbeck::new(drift, dvector![0.0, 0.0], &diffusion, 1.0).unwrap();
     ///     process.stationary().unwrap().detailed_balance()
     /// };
     /// // an anisotropic diffusion can keep it, an isotropic one can break it
@@ -335,9 +345,11 @@ impl StationaryLaw {
     /// ```
     /// # use langevin_theory::ou::OrnsteinUhlenbeck;
     /// # use nalgebra::{dmatrix, dvector};
-    /// let process = OrnsteinUhlenbeck::new(dmatrix![2.0], dvector![1.0], &dmatrix![3.0], 4.0).unwrap();
+    /// let process =
+    ///     OrnsteinUhlenbeck::new(dmatrix![2.0], dvector![1.0], &dmatrix![3.0], 4.0).unwrap();
     /// let law = process.stationary().unwrap();
-    /// assert!((law.potential(&dvector![4.0]).unwrap() - 0.5 * 9.0 * 2.0 / 3.0).abs() < 1e-15); // U = A / D
+    /// // U = A / D
+    /// assert!((law.potential(&dvector![4.0]).unwrap() - 0.5 * 9.0 * 2.0 / 3.0).abs() < 1e-15);
     /// ```
     pub fn potential(&self, point: &DVector<f64>) -> Result<f64> {
         let deviation = self.deviation(point)?;
@@ -374,7 +386,8 @@ impl StationaryLaw {
     /// ```
     /// # use langevin_theory::ou::OrnsteinUhlenbeck;
     /// # use nalgebra::{dmatrix, dvector};
-    /// let process = OrnsteinUhlenbeck::new(dmatrix![2.0], dvector![1.0], &dmatrix![3.0], 4.0).unwrap();
+    /// let process =
+    ///     OrnsteinUhlenbeck::new(dmatrix![2.0], dvector![1.0], &dmatrix![3.0], 4.0).unwrap();
     /// let law = process.stationary().unwrap();
     /// let variance = 3.0 / 8.0;
     /// let expected = -0.5 * (std::f64::consts::TAU * variance).ln();
@@ -420,8 +433,12 @@ impl StationaryLaw {
     /// # use langevin_theory::ou::OrnsteinUhlenbeck;
     /// # use nalgebra::{DMatrix, dmatrix, dvector};
     /// let drift = dmatrix![1.0, 2.0; -2.0, 1.0]; // B = D = I, Q = [[0, 2], [-2, 0]]
-    /// let process = OrnsteinUhlenbeck::new(drift, dvector![0.0, 0.0], &DMatrix::identity(2, 2), 1.0).unwrap();
-    /// assert!((process.stationary().unwrap().entropy_production().unwrap() - 8.0).abs() < 1e-14);
+    /// let process =
+    ///     OrnsteinUhlenbeck::new(drift, dvector![0.0, 0.0], &DMatrix::identity(2, 2), 1.0)
+    ///         .unwrap();
+    /// assert!(
+    ///     (process.stationary().unwrap().entropy_production().unwrap() - 8.0).abs() < 1e-14
+    /// );
     /// ```
     pub fn entropy_production(&self) -> Result<f64> {
         workings!(self, workings => workings.entropy_production())

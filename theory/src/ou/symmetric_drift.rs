@@ -13,8 +13,9 @@ use nalgebra::DMatrix;
 use crate::error::{Result, TheoryError};
 use crate::linear_algebra::{require_shape, symmetric_eigen};
 
-/// Q (n x n, skew) and U (n x n) for a symmetric positive definite drift A and a diffusion D, (27)-(29) with erratum
-/// E13: in the eigenbasis of A, with its eigenvalues l_i,
+/// Q (n x n, skew) and U (n x n) for a symmetric positive definite drift A and a diffusion D.
+///
+/// In the eigenbasis of A, with its eigenvalues l_i, (27)-(29) with erratum E13 are
 #[doc = equation!(r"Q_{ij} = \frac{l_i - l_j}{l_i + l_j}\, D_{ij}, \qquad U = (D + Q)^{-1} A.")]
 /// The drift in phase space is not symmetric, and the formula does not hold there (erratum E12): such a drift is
 /// refused, and [`StationaryLaw`](super::StationaryLaw) decomposes any.
@@ -31,7 +32,9 @@ use crate::linear_algebra::{require_shape, symmetric_eigen};
 /// let (circulation, precision) = symmetric_drift_decomposition(&drift, &diffusion).unwrap();
 /// assert_eq!(circulation[(0, 1)], 0.5);
 /// assert!(((&diffusion + circulation) * precision - drift).amax() < 1e-15);
-/// assert!(symmetric_drift_decomposition(&dmatrix![0.0, -1.0; 2.0, 1.0], &diffusion).is_err());
+/// assert!(
+///     symmetric_drift_decomposition(&dmatrix![0.0, -1.0; 2.0, 1.0], &diffusion).is_err()
+/// );
 /// ```
 pub fn symmetric_drift_decomposition(
     drift: &DMatrix<f64>,

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use proc_macro2::Span;
+use syn::spanned::Spanned as _;
 use syn::{Attribute, ImplItem, Item, TraitItem, UseTree, Visibility};
 
 /// Modules whose documentation is not complete yet. To be emptied, then deleted.
@@ -104,6 +105,7 @@ struct Documentation {
     has_text: bool,
     has_example: bool,
     has_errors: bool,
+    has_shape: bool,
 }
 
 impl Documentation {
@@ -129,6 +131,7 @@ impl Documentation {
                 found.has_errors = true;
             } else {
                 found.has_text |= !line.is_empty();
+                found.has_shape |= states_a_shape(line);
             }
         }
         found
@@ -151,12 +154,25 @@ fn is_runnable(tags: &str) -> bool {
     tags.split(',').map(str::trim).all(|tag| tag.is_empty() || tag == "rust")
 }
 
+/// Whether a line gives the shape of an array: "2d x 2d", "N x outputs", "n entries", "one per cell".
+fn states_a_shape(line: &str) -> bool {
+    let words: Vec<&str> =
+        line.split_whitespace().map(|word| word.trim_matches(|c: char| !c.is_alphanumeric())).collect();
+    let is_size = |word: &str| {
+        matches!(word.len(), 1 | 2) || ["outputs", "rows", "columns", "cells", "dimension"].contains(&word)
+    };
+    words.iter().any(|word| ["entry", "entries", "coordinates", "2d"].contains(word))
+        || words.windows(2).any(|two| two[0] == "per" && two[1] == "cell")
+        || words.windows(3).any(|three| three[1] == "x" && is_size(three[0]) && is_size(three[2]))
+}
+
 /// An item that a user can reach.
 struct Reached {
     name: String,
     documentation: Documentation,
     needs_example: bool,
     can_fail: bool,
+    has_shapes: bool,
 }
 
 /// File, line and column of a definition: an item counts once, however many paths lead to it.
@@ -181,7 +197,13 @@ impl<'a> Survey<'a> {
         let name = if module.path.is_empty() { "the crate".into() } else { module.path.join("::") };
         self.items.insert(
             (module.file.clone(), module.line, 0),
-            Reached { name, documentation: module.documentation.clone(), needs_example: false, can_fail: false },
+            Reached {
+                name,
+                documentation: module.documentation.clone(),
+                needs_example: false,
+                can_fail: false,
+                has_shapes: false,
+            },
         );
         for item in &module.items {
             self.item(module, item);
@@ -191,15 +213,15 @@ impl<'a> Survey<'a> {
         }
     }
 
-    fn add(&mut self, module: &Module, span: Span, name: String, attributes: &[Attribute], signature: Kind<'_>) {
-        let (needs_example, can_fail) = match signature {
-            Kind::Part => (false, false),
-            Kind::Definition => (true, false),
-            Kind::Function(signature) => (true, returns_result(signature)),
+    fn add(&mut self, module: &Module, span: Span, name: String, attributes: &[Attribute], kind: Kind<'_>) {
+        let (needs_example, can_fail, has_shapes) = match kind {
+            Kind::Part => (false, false, false),
+            Kind::Definition => (true, false, false),
+            Kind::Function(signature) => (true, returns_result(signature), speaks_of_arrays(signature)),
         };
         let documentation = Documentation::of(attributes);
         let place = (module.file.clone(), line_of(span), span.start().column);
-        self.items.insert(place, Reached { name, documentation, needs_example, can_fail });
+        self.items.insert(place, Reached { name, documentation, needs_example, can_fail, has_shapes });
     }
 
     /// One item of a module, if it is public; a re-export leads to what it names.
@@ -360,6 +382,7 @@ impl<'a> Survey<'a> {
                 (!documentation.has_text, "documentation"),
                 (item.needs_example && !documentation.has_example, "a runnable example that asserts something"),
                 (item.can_fail && !documentation.has_errors, "an `# Errors` section"),
+                (item.has_shapes && !documentation.has_shape, "the shape of its arrays"),
             ];
             for (_, what) in missing.iter().filter(|(is_missing, _)| *is_missing) {
                 gaps.push(format!("{}:{line}: {} lacks {what}", file.display(), item.name));
@@ -370,6 +393,7 @@ impl<'a> Survey<'a> {
 }
 
 /// What an item must have: a part of a type is explained by the type's example.
+#[derive(Clone, Copy)]
 enum Kind<'a> {
     Part,
     Definition,
@@ -384,6 +408,12 @@ fn returns_result(signature: &syn::Signature) -> bool {
         },
         syn::ReturnType::Default => false,
     }
+}
+
+/// Whether a function takes or returns arrays; the argument of a function that it takes is its caller's own.
+fn speaks_of_arrays(signature: &syn::Signature) -> bool {
+    let text = signature.span().source_text().unwrap().replace("Fn(&DVector<f64>)", "Fn");
+    text.contains("DMatrix") || text.contains("DVector") || text.contains("[[f64")
 }
 
 fn names_type(item: &Item, name: &str) -> bool {
@@ -464,6 +494,18 @@ fn gaps_of_every_kind_are_found() {
                 /// assert!(no code)
                 /// ```
                 pub fn formula(&self) {}
+                /// The matrix x at a time, d x d.
+                ///
+                /// ```
+                /// assert_eq!(1, 1);
+                /// ```
+                pub fn shaped(&self) -> DMatrix<f64> {}
+                /// The matrix x at a time.
+                ///
+                /// ```
+                /// assert_eq!(1, 1);
+                /// ```
+                pub fn shapeless(&self) -> DMatrix<f64> {}
                 fn private(&self) {}
             }
         }
@@ -498,11 +540,8 @@ fn gaps_of_every_kind_are_found() {
     "#;
     let source = syn::parse_file(source).unwrap();
     let root = Module::new(&source.attrs, source.items, Path::new("x"), Path::new(""), Vec::new(), true, 1);
-    let gaps: Vec<String> = Survey::of(&root)
-        .gaps(|_| false)
-        .into_iter()
-        .map(|gap| gap.splitn(3, ": ").nth(1).map(String::from).unwrap_or_default())
-        .collect();
+    let gaps: Vec<String> =
+        Survey::of(&root).gaps(|_| false).into_iter().map(|gap| gap.split_once(": ").unwrap().1.into()).collect();
     let example = "lacks a runnable example that asserts something";
     assert_eq!(
         gaps,
@@ -511,6 +550,7 @@ fn gaps_of_every_kind_are_found() {
             "Shown::fails lacks an `# Errors` section".into(),
             "Shown::formula lacks documentation".into(),
             format!("Shown::formula {example}"),
+            "Shown::shapeless lacks the shape of its arrays".into(),
             "public::X lacks documentation".into(),
             format!("public::X {example}"),
             format!("public::silent {example}"),
