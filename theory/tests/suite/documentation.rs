@@ -1,7 +1,7 @@
 //! Every public item is documented, with an example that runs and asserts something; every function that can fail says how.
 //! The sources are parsed, so that an item which nobody documented is found without a list that somebody would have to keep.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -19,7 +19,7 @@ struct Module {
     path: Vec<String>,
     public: bool,
     line: usize,
-    documentation: Documentation,
+    documentation: BTreeSet<Part>,
     items: Vec<Item>,
     children: Vec<Module>,
 }
@@ -64,15 +64,7 @@ impl Module {
                 Self::new(&attributes, source.items, &file, &inside, path, public, 1)
             });
         }
-        Self {
-            file: file.to_path_buf(),
-            path,
-            public,
-            line,
-            documentation: Documentation::of(attributes),
-            items: rest,
-            children,
-        }
+        Self { file: file.to_path_buf(), path, public, line, documentation: parts(attributes), items: rest, children }
     }
 
     fn all(&self) -> Vec<&Module> {
@@ -99,43 +91,55 @@ fn line_of(span: Span) -> usize {
     span.start().line
 }
 
-/// What the documentation of one item holds.
-#[derive(Clone, Default)]
-struct Documentation {
-    has_text: bool,
-    has_example: bool,
-    has_errors: bool,
-    has_shape: bool,
+/// Something that documentation holds, or must hold.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    Text,
+    Example,
+    Errors,
+    Shapes,
 }
 
-impl Documentation {
-    fn of(attributes: &[Attribute]) -> Self {
-        let mut found = Self::default();
-        // the code block being read: whether it runs, and whether it asserts anything
-        let mut block: Option<(bool, bool)> = None;
-        for line in
-            attributes.iter().filter_map(text_of).flat_map(|text| text.lines().map(String::from).collect::<Vec<_>>())
-        {
-            let line = line.trim();
-            if let Some(tags) = line.strip_prefix("```") {
-                block = match block {
-                    None => Some((is_runnable(tags), false)),
-                    Some((runnable, asserts)) => {
-                        found.has_example |= runnable && asserts;
-                        None
+impl Part {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Text => "documentation",
+            Self::Example => "a runnable example that asserts something",
+            Self::Errors => "an `# Errors` section",
+            Self::Shapes => "the shape of its arrays",
+        }
+    }
+}
+
+/// What the documentation in a list of attributes holds.
+fn parts(attributes: &[Attribute]) -> BTreeSet<Part> {
+    let mut found = BTreeSet::new();
+    // the code block being read: whether it runs, and whether it asserts anything
+    let mut block: Option<(bool, bool)> = None;
+    let text = attributes.iter().filter_map(text_of).collect::<Vec<_>>().join("\n");
+    for line in text.lines().map(str::trim) {
+        if let Some(tags) = line.strip_prefix("```") {
+            block = match block {
+                None => Some((is_runnable(tags), false)),
+                Some((runnable, asserts)) => {
+                    if runnable && asserts {
+                        found.insert(Part::Example);
                     }
-                };
-            } else if let Some((_, asserts)) = &mut block {
-                *asserts |= line.contains("assert");
-            } else if line == "# Errors" {
-                found.has_errors = true;
-            } else {
-                found.has_text |= !line.is_empty();
-                found.has_shape |= states_a_shape(line);
+                    None
+                }
+            };
+        } else if let Some((_, asserts)) = &mut block {
+            *asserts |= line.contains("assert");
+        } else if line == "# Errors" {
+            found.insert(Part::Errors);
+        } else if !line.is_empty() {
+            found.insert(Part::Text);
+            if states_a_shape(line) {
+                found.insert(Part::Shapes);
             }
         }
-        found
     }
+    found
 }
 
 /// The text of a documentation attribute; an equation is typeset at compile time and has none.
@@ -169,10 +173,8 @@ fn states_a_shape(line: &str) -> bool {
 /// An item that a user can reach.
 struct Reached {
     name: String,
-    documentation: Documentation,
-    needs_example: bool,
-    can_fail: bool,
-    has_shapes: bool,
+    has: BTreeSet<Part>,
+    needs: Vec<Part>,
 }
 
 /// File, line and column of a definition: an item counts once, however many paths lead to it.
@@ -197,13 +199,7 @@ impl<'a> Survey<'a> {
         let name = if module.path.is_empty() { "the crate".into() } else { module.path.join("::") };
         self.items.insert(
             (module.file.clone(), module.line, 0),
-            Reached {
-                name,
-                documentation: module.documentation.clone(),
-                needs_example: false,
-                can_fail: false,
-                has_shapes: false,
-            },
+            Reached { name, has: module.documentation.clone(), needs: vec![Part::Text] },
         );
         for item in &module.items {
             self.item(module, item);
@@ -214,14 +210,16 @@ impl<'a> Survey<'a> {
     }
 
     fn add(&mut self, module: &Module, span: Span, name: String, attributes: &[Attribute], kind: Kind<'_>) {
-        let (needs_example, can_fail, has_shapes) = match kind {
-            Kind::Part => (false, false, false),
-            Kind::Definition => (true, false, false),
-            Kind::Function(signature) => (true, returns_result(signature), speaks_of_arrays(signature)),
-        };
-        let documentation = Documentation::of(attributes);
+        let mut needs = vec![Part::Text];
+        if !matches!(kind, Kind::Part) {
+            needs.push(Part::Example);
+        }
+        if let Kind::Function(signature) = kind {
+            needs.extend(returns_result(signature).then_some(Part::Errors));
+            needs.extend(speaks_of_arrays(signature).then_some(Part::Shapes));
+        }
         let place = (module.file.clone(), line_of(span), span.start().column);
-        self.items.insert(place, Reached { name, documentation, needs_example, can_fail, has_shapes });
+        self.items.insert(place, Reached { name, has: parts(attributes), needs });
     }
 
     /// One item of a module, if it is public; a re-export leads to what it names.
@@ -377,15 +375,8 @@ impl<'a> Survey<'a> {
     fn gaps(&self, exempt: impl Fn(&Path) -> bool) -> Vec<String> {
         let mut gaps = Vec::new();
         for ((file, line, _), item) in self.items.iter().filter(|((file, ..), _)| !exempt(file)) {
-            let documentation = &item.documentation;
-            let missing = [
-                (!documentation.has_text, "documentation"),
-                (item.needs_example && !documentation.has_example, "a runnable example that asserts something"),
-                (item.can_fail && !documentation.has_errors, "an `# Errors` section"),
-                (item.has_shapes && !documentation.has_shape, "the shape of its arrays"),
-            ];
-            for (_, what) in missing.iter().filter(|(is_missing, _)| *is_missing) {
-                gaps.push(format!("{}:{line}: {} lacks {what}", file.display(), item.name));
+            for part in item.needs.iter().filter(|part| !item.has.contains(part)) {
+                gaps.push(format!("{}:{line}: {} lacks {}", file.display(), item.name, part.name()));
             }
         }
         gaps
