@@ -165,7 +165,7 @@ fn states_a_shape(line: &str) -> bool {
     let is_size = |word: &str| {
         matches!(word.len(), 1 | 2) || ["outputs", "rows", "columns", "cells", "dimension"].contains(&word)
     };
-    words.iter().any(|word| ["entry", "entries", "coordinates", "2d"].contains(word))
+    words.iter().any(|word| ["entry", "entries", "2d"].contains(word))
         || words.windows(2).any(|two| two[0] == "per" && two[1] == "cell")
         || words.windows(3).any(|three| three[1] == "x" && is_size(three[0]) && is_size(three[2]))
 }
