@@ -1,12 +1,12 @@
 //! The exact law of the recursion (2) with noise of any constant covariance, all eigendirections together (errata
 //! section 5, item 7; identities I1 and I2). In the eigenbasis of H, with S the noise covariance per step and u_i = eta
 //! h_i:
-//!
-//! ```text
-//! Cov(theta)_ij = S_ij eta (1-b^2) / { (1-b)^2 (h_i w_j + h_j w_i)/2 + eta b (h_i - h_j)^2 },   w_i = 2(1+b) - u_i
-//! E[v v^T]_ij   = (h_i + h_j) / (eta (1+b)) Cov(theta)_ij
-//! E[theta v^T]_ij = (h_i - b h_j) / (1 - b^2) Cov(theta)_ij
-//! ```
+#![doc = langevin_equation::equation!(
+    r"\operatorname{Cov}(\theta)_{ij} = \frac{\eta\,(1-\beta^2)\, S_{ij}}{\tfrac12 (1-\beta)^2 (h_i w_j + h_j w_i) + \eta\beta\,(h_i - h_j)^2}, \qquad w_i = 2(1+\beta) - u_i,"
+)]
+#![doc = langevin_equation::equation!(
+    r"\mathbb E\, [v v^\top]_{ij} = \frac{h_i + h_j}{\eta (1+\beta)} \operatorname{Cov}(\theta)_{ij}, \qquad \mathbb E\, [\theta v^\top]_{ij} = \frac{h_i - \beta h_j}{1-\beta^2} \operatorname{Cov}(\theta)_{ij}."
+)]
 
 use langevin_equation::equation;
 use nalgebra::DMatrix;

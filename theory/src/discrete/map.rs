@@ -1,11 +1,13 @@
-//! The deterministic part of one eigendirection: the map `M = [[1-u, eta b], [-h, b]]` with `u = eta h`, its regime and
-//! its powers (errata section 5, items 1 and 2).
-//!
-//! ```text
-//! M^n = [[A_n, eta b U_n], [-h U_n, B_n]],   A_n = U_{n+1} - b U_n = 1 - u W_n,   B_n = b (U_n - U_{n-1})
-//! U_0 = 0, U_1 = 1, U_{n+1} = T U_n - b U_{n-1},   T = 1 + b - u,   W_n = U_1 + ... + U_n
-//! ```
-//!
+//! The deterministic part of one eigendirection: the map M, its regime and its powers (errata section 5, items 1, 2).
+#![doc = langevin_equation::equation!(
+    r"M = \begin{pmatrix} 1-u & \eta\beta \\ -h & \beta \end{pmatrix}, \qquad M^n = \begin{pmatrix} A_n & \eta\beta U_n \\ -h U_n & B_n \end{pmatrix}, \qquad u = \eta h,"
+)]
+#![doc = langevin_equation::equation!(
+    r"A_n = U_{n+1} - \beta U_n = 1 - u W_n, \qquad B_n = \beta (U_n - U_{n-1}), \qquad W_n = U_1 + \dots + U_n,"
+)]
+#![doc = langevin_equation::equation!(
+    r"U_0 = 0, \qquad U_1 = 1, \qquad U_{n+1} = T U_n - \beta U_{n-1}, \qquad T = 1 + \beta - u."
+)]
 //! `U_n` comes from logarithms of the roots, so its relative error does not grow with n; `W_n` from
 //! `W_{2n} = W_n (2 - u W_n) + b U_n^2`, which has no cancellation when `u n` is tiny (and from `(1 - A_n) / u` where
 //! T < 0).

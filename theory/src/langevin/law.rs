@@ -1,12 +1,11 @@
-//! The Ornstein-Uhlenbeck process (5), (6) on a whole quadratic: drift, diffusion, moments (7)-(9), the decomposition A
-//! = (D + Q) U of section 5 in its general form Q = A B - D, speed (16), displacement (17), losses and energies of G.3.
+//! The Ornstein-Uhlenbeck process (5), (6) on a whole quadratic: drift, diffusion, moments (7)-(9), the decomposition
+//! A = (D + Q) U of section 5 in its general form Q = A B - D, speed (16), displacement (17), losses and energies of
+//! G.3.
 //!
-//! In the eigenbasis of H, with w = omega^2 and S the noise rate of the velocity (erratum E43):
-//!
-//! ```text
-//! P_ij = S_ij / (2 gamma (w_i + w_j) + (w_i - w_j)^2 / (4 gamma)),   V_ij = (w_i + w_j)/2 P_ij
-//! C_ij = E[theta_i v_j] = (w_i - w_j)/(4 gamma) P_ij
-//! ```
+//! In the eigenbasis of H, with w = omega^2 and R the noise rate of the velocity (erratum E43):
+#![doc = langevin_equation::equation!(
+    r"P_{ij} = \frac{R_{ij}}{2\gamma (w_i + w_j) + \frac{(w_i - w_j)^2}{4\gamma}}, \qquad V_{ij} = \frac{w_i + w_j}{2} P_{ij}, \qquad C_{ij} = \mathbb E\, [\theta v^\top]_{ij} = \frac{w_i - w_j}{4\gamma} P_{ij}."
+)]
 
 use langevin_equation::equation;
 use nalgebra::{DMatrix, DVector};

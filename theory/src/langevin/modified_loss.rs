@@ -1,10 +1,11 @@
 //! The modified loss and the force in phase space: (11), (13)-(15), (48)-(51), with errata E06 and E10.
-//!
-//! ```text
-//! Psi(z) = z^T U z / 2,    j(z) = -Q U z,    z = (theta - mu, v)
-//! Sigma = sigma^2 H:   Psi = theta' H^{-1}(H + lambda) theta' / (eta (1+beta) sigma^2) + v' H^{-1} v / (2 sigma^2)
-//!                      j = ( v ; -2/(eta (1+beta)) (H + lambda)(theta - mu) )
-//! ```
+#![doc = langevin_equation::equation!(
+    r"\Psi(z) = \tfrac12 z^\top U z, \qquad j(z) = -Q U z, \qquad z = (\theta - \mu,\; v)."
+)]
+//! Where Sigma = sigma^2 H,
+#![doc = langevin_equation::equation!(
+    r"\Psi = (\theta-\mu)^\top \frac{H^{-1}(H + \lambda I)}{\eta (1+\beta) \sigma^2} (\theta-\mu) + \tfrac12 v^\top \frac{H^{-1}}{\sigma^2} v, \qquad j = \begin{pmatrix} v \\ -\dfrac{2}{\eta (1+\beta)} (H + \lambda I)(\theta - \mu) \end{pmatrix}."
+)]
 
 use langevin_equation::equation;
 use nalgebra::DVector;

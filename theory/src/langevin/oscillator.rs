@@ -1,13 +1,13 @@
-//! One eigendirection of the drift (6): the damped harmonic oscillator of F.2,
-//! `x'' + 2 gamma x' + omega^2 x = 0`, gamma = (1-beta)/(eta (1+beta)), omega^2 = 2 h/(eta (1+beta)).
-//!
-//! ```text
-//! e^{-S t} = [[a, g], [-omega^2 g, d]],   g = impulse response,   a = 1 - omega^2 int g,   d = g'
-//! ```
-//!
-//! One set of formulas serves every damping: with lambda_1 = omega^2 / (gamma + alpha) and E(x) = (1 - e^{-x}) / x, `g
-//! = t e^{-lambda_1 t} E(2 alpha t)`, `a = e^{-lambda_1 t} + lambda_1 g`, `d = e^{-lambda_2 t} - lambda_1 g`; there is
-//! no overflow at large times and no cancellation near critical damping (alpha -> 0).
+//! One eigendirection of the drift (6): the damped harmonic oscillator of F.2, with the impulse response g.
+#![doc = langevin_equation::equation!(
+    r"\ddot x + 2\gamma \dot x + \omega^2 x = 0, \qquad \gamma = \frac{1-\beta}{\eta (1+\beta)}, \qquad \omega^2 = \frac{2h}{\eta (1+\beta)},"
+)]
+#![doc = langevin_equation::equation!(
+    r"e^{-S t} = \begin{pmatrix} a & g \\ -\omega^2 g & d \end{pmatrix}, \qquad a = 1 - \omega^2 \int_0^t g, \qquad d = \dot g."
+)]
+//! One set of formulas serves every damping: with lambda_1 = omega^2 / (gamma + alpha) and E(x) = (1 - e^{-x}) / x,
+//! `g = t e^{-lambda_1 t} E(2 alpha t)`, `a = e^{-lambda_1 t} + lambda_1 g`, `d = e^{-lambda_2 t} - lambda_1 g`; there
+//! is no overflow at large times and no cancellation near critical damping (alpha -> 0).
 
 use langevin_equation::equation;
 

@@ -1,10 +1,6 @@
-//! The decomposition A = (D + Q) U for a *symmetric* drift, (27)-(29): in the eigenbasis of A
-//!
-//! ```text
-//! Q_ij = (l_i - l_j) / (l_i + l_j) D_ij,       U = (D + Q)^{-1} A
-//! ```
-//!
-//! (erratum E13 for the denominator). The drift in phase space is not symmetric, and the formula does not hold there
+//! The decomposition A = (D + Q) U for a *symmetric* drift, (27)-(29): in the eigenbasis of A, with eigenvalues l_i,
+#![doc = langevin_equation::equation!(r"Q_{ij} = \frac{l_i - l_j}{l_i + l_j}\, D_{ij}, \qquad U = (D + Q)^{-1} A")]
+//! with erratum E13 for the denominator. The drift in phase space is not symmetric, and the formula does not hold there
 //! (E12): this function refuses such a drift, and [`super::StationaryLaw`] decomposes any.
 
 use langevin_equation::equation;
