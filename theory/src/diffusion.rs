@@ -1,18 +1,31 @@
 //! Diffusion (section 7, H.2, H.7): how the mean squared displacement grows with the number of steps.
 //!
-//! ```text
-//! c(k) = d ln E|Delta_k|^2 / d ln k,      fitted: E|Delta_k|^2 ~ alpha k^c,  least squares in (ln k, ln |Delta_k|^2)
-//! ```
-//!
+#![doc = langevin_equation::equation!(
+    r"c(k) = \frac{d \ln \mathbb E \lVert \Delta_k \rVert^2}{d \ln k}, \qquad \text{fitted:}\quad \mathbb E \lVert \Delta_k \rVert^2 \approx \alpha k^c \quad \text{by least squares in } (\ln k, \ln \lVert \Delta_k \rVert^2)."
+)]
 //! From a stationary start c falls from 2 (straight motion, k well below (1+beta)/(1-beta)) to 0 (saturation): a fitted
-//! exponent is a property of the window as much as of the process (errata E19, E20, E33). From a fixed start away from the
-//! minimum the drift of the mean adds to it.
+//! exponent is a property of the window as much as of the process (errata E19, E20, E33). From a fixed start away from
+//! the minimum the drift of the mean adds to it.
+
+use langevin_equation::equation;
 
 use crate::discrete::ModeLaw;
 use crate::error::{Result, TheoryError};
 use crate::time::Steps;
 
 /// How a trajectory starts.
+///
+/// ```
+/// use langevin_theory::Steps;
+/// use langevin_theory::diffusion::{DiffusionStart, displacement};
+/// use langevin_theory::discrete::{ModeLaw, ModeMap};
+/// // stationary variance 0.6
+/// let mode = ModeLaw::new(ModeMap::new(0.5, 0.5, 1.0), 1.0).unwrap();
+/// let far = |start| displacement(&[mode], start, Steps(200)).unwrap();
+/// // two independent stationary positions, or one against the minimum (erratum E33)
+/// assert!((far(DiffusionStart::Stationary) - 1.2).abs() < 1e-14);
+/// assert!((far(DiffusionStart::Minimum) - 0.6).abs() < 1e-14);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DiffusionStart {
     /// In the stationary state.
@@ -23,7 +36,8 @@ pub enum DiffusionStart {
     Minimum,
 }
 
-/// E|Delta_k|^2 of a sum of directions from a start.
+/// Mean squared displacement after k steps from a start, in units of theta squared, of a sum of directions.
+#[doc = equation!(r"\mathbb E \lVert \Delta_k \rVert^2 = \sum_l \mathbb E\, (x_{l,k} - x_{l,0})^2.")]
 ///
 /// # Errors
 /// [`TheoryError::Unstable`], [`TheoryError::Singular`], [`TheoryError::Overflow`] of the directions.
@@ -33,10 +47,13 @@ pub enum DiffusionStart {
 /// use langevin_theory::diffusion::{DiffusionStart, displacement};
 /// use langevin_theory::discrete::{ModeLaw, ModeMap};
 /// let mode = ModeLaw::new(ModeMap::new(0.001, 0.9, 1.0), 1.0).unwrap();
-/// let saturated = displacement(&[mode], DiffusionStart::Stationary, Steps(10_000_000)).unwrap();
+/// let saturated =
+///     displacement(&[mode], DiffusionStart::Stationary, Steps(10_000_000)).unwrap();
 /// assert!((saturated / (2.0 * mode.position_variance().unwrap()) - 1.0).abs() < 1e-12);
-/// // the first step from rest is shorter: 1 - beta^2 of the stationary one, and the pull of the minimum (erratum E33)
-/// let ratio = displacement(&[mode], DiffusionStart::Rest, Steps(1)).unwrap() / mode.speed().unwrap();
+/// // the first step from rest is shorter: 1 - beta^2 of the stationary one, and the pull
+/// // of the minimum (erratum E33)
+/// let ratio = displacement(&[mode], DiffusionStart::Rest, Steps(1)).unwrap()
+///     / mode.speed().unwrap();
 /// assert!((ratio - 0.1909).abs() < 1e-4);
 /// ```
 pub fn displacement(modes: &[ModeLaw], start: DiffusionStart, steps: Steps) -> Result<f64> {
@@ -50,7 +67,10 @@ pub fn displacement(modes: &[ModeLaw], start: DiffusionStart, steps: Steps) -> R
         .sum()
 }
 
-/// c(k), from the displacements one step before and after (from k and k + 1 at k = 1).
+/// The exponent at k steps, without unit, from the displacements one step before and after (from k and k + 1 at k = 1).
+#[doc = equation!(
+    r"c(k) = \frac{d \ln \mathbb E \lVert \Delta_k \rVert^2}{d \ln k} \approx \frac{\ln \mathbb E \lVert \Delta_{k+1} \rVert^2 - \ln \mathbb E \lVert \Delta_{k-1} \rVert^2}{\ln (k+1) - \ln (k-1)}."
+)]
 ///
 /// # Errors
 /// [`TheoryError::InvalidValue`] at k = 0 or where the displacement is not positive; whatever the displacement returns.
@@ -77,11 +97,13 @@ pub fn local_exponent(displacement: impl Fn(Steps) -> Result<f64>, steps: Steps)
     Ok(((high - low) / low).ln_1p() / ((after - before) as f64 / before as f64).ln_1p())
 }
 
-/// alpha k^c fitted to a curve.
+/// A power law fitted to a curve of displacements.
+#[doc = equation!(r"\mathbb E \lVert \Delta_k \rVert^2 \approx \alpha k^c.")]
 ///
 /// ```
 /// use langevin_theory::diffusion::PowerLaw;
-/// let curve: Vec<(f64, f64)> = (1..50).map(|k| (f64::from(k), 2.0 * f64::from(k).powf(1.25))).collect();
+/// let curve: Vec<(f64, f64)> =
+///     (1..50).map(|k| (f64::from(k), 2.0 * f64::from(k).powf(1.25))).collect();
 /// let fit = PowerLaw::fit(&curve).unwrap();
 /// assert!((fit.exponent - 1.25).abs() < 1e-12 && (fit.prefactor - 2.0).abs() < 1e-11);
 /// ```
@@ -96,11 +118,20 @@ pub struct PowerLaw {
 }
 
 impl PowerLaw {
-    /// Least squares in (ln k, ln |Delta_k|^2), as the paper does it (H.2).
+    /// Least squares in (ln k, ln |Delta_k|^2), as the paper does it (H.2), for a curve of (k, displacement) pairs,
+    #[doc = equation!(r"\min_{\alpha, c} \sum_k \left( \ln \lVert \Delta_k \rVert^2 - \ln \alpha - c \ln k \right)^2.")]
     ///
     /// # Errors
-    /// [`TheoryError::InvalidValue`] for a number of steps or a displacement that is not positive, [`TheoryError::Shape`]
-    /// for fewer than two different numbers of steps.
+    /// [`TheoryError::InvalidValue`] for a number of steps or a displacement that is not positive,
+    /// [`TheoryError::Shape`] for fewer than two different numbers of steps.
+    ///
+    /// ```
+    /// use langevin_theory::diffusion::PowerLaw;
+    /// // two points lie on a line: |Delta|^2 = 3 k^2
+    /// let fit = PowerLaw::fit(&[(1.0, 3.0), (10.0, 300.0)]).unwrap();
+    /// assert!((fit.exponent - 2.0).abs() < 1e-14 && fit.residual < 1e-14);
+    /// assert!(PowerLaw::fit(&[(1.0, 3.0)]).is_err());
+    /// ```
     pub fn fit(curve: &[(f64, f64)]) -> Result<Self> {
         for &(steps, displacement) in curve {
             for (name, value) in [("steps", steps), ("displacement", displacement)] {
@@ -127,11 +158,25 @@ impl PowerLaw {
     }
 }
 
-/// The exponent fitted to 1..=k, for a list of windows (Figure 8): points at `every`, 2 `every`, ... up to each length.
+/// The exponent fitted to 1..=k, one for each of a list of windows (Figure 8): points at `every`, 2 `every`, ... steps
+/// up to each length.
 ///
 /// # Errors
 /// [`TheoryError::InvalidValue`] for an `every` of 0; as [`PowerLaw::fit`], also for a window of fewer than two points;
 /// whatever the displacement returns.
+///
+/// ```
+/// use langevin_theory::Steps;
+/// use langevin_theory::diffusion::exponent_by_window;
+/// // ballistic at first, diffusive later: the exponent falls as the window grows
+/// // (errata E19, E20)
+/// let curve = |steps: Steps| Ok((steps.0 as f64).powi(2) / (10.0 + steps.0 as f64));
+/// let exponents =
+///     exponent_by_window(curve, 1, &[Steps(3), Steps(30), Steps(3000)]).unwrap();
+/// for (fitted, expected) in exponents.into_iter().zip([1.851, 1.568, 1.054]) {
+///     assert!((fitted - expected).abs() < 1e-3);
+/// }
+/// ```
 pub fn exponent_by_window(
     displacement: impl Fn(Steps) -> Result<f64>,
     every: u64,

@@ -3,12 +3,26 @@
 use thiserror::Error;
 
 /// Result of a theory function.
+///
+/// ```
+/// fn halved(steps: u64) -> langevin_theory::error::Result<f64> {
+///     Ok(langevin_theory::Time::new(0.5 * steps as f64)?.value())
+/// }
+/// assert_eq!(halved(3), Ok(1.5));
+/// ```
 pub type Result<T> = std::result::Result<T, TheoryError>;
 
 /// An invalid input, or a quantity that the problem does not have.
 ///
 /// [`TheoryError::undefined_reason`] tells the two apart: an undefined quantity has a reason with a name, an invalid
-/// input has not.
+/// input has not. The message says what was found and what is admissible.
+///
+/// ```
+/// use langevin_theory::discrete::{ModeLaw, ModeMap};
+/// let beyond_the_edge = ModeLaw::new(ModeMap::new(2.0, 0.9, 2.0), 1.0).unwrap();
+/// let error = beyond_the_edge.position_variance().unwrap_err();
+/// assert_eq!(error.to_string(), "unstable: eta * h = 4 is not inside (0, 3.8)");
+/// ```
 #[derive(Clone, Debug, PartialEq, Error)]
 pub enum TheoryError {
     /// A number outside its admissible interval.

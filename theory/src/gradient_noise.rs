@@ -1,13 +1,23 @@
-//! Covariance of the gradient noise, Sigma(theta) = Cov over samples of grad l(theta, x_i), from data (Assumption 1; the
-//! truth that Assumption 3 replaces by sigma^2 H, erratum E26). Not divided by the batch size.
+//! Covariance of the gradient noise, from data (Assumption 1; the truth that Assumption 3 replaces by sigma^2 H,
+//! erratum E26). It is not divided by the batch size.
+#![doc = langevin_equation::equation!(
+    r"\Sigma(\theta) = \operatorname{Cov}_n \nabla \ell(\theta, x_n), \qquad n \text{ uniform over the samples.}"
+)]
 
+use langevin_equation::equation;
 use nalgebra::{DMatrix, DVector};
 
 use crate::error::{Result, TheoryError};
 use crate::linear_algebra::{require_shape, transposed_product};
 use crate::quadratic::LeastSquares;
 
-/// Sigma at a point, for one output: (1/N) sum x_i x_i^T r_i^2 - g g^T with r = X theta - y, g = X^T r / N. d x d.
+/// Covariance over samples of the gradients of one output at a point, d x d.
+///
+/// With the residuals r = X theta - y (N entries) it is
+#[doc = equation!(
+    r"\Sigma(\theta) = \frac1N \sum_{n=1}^N r_n^2\, x_n x_n^\top - g g^\top, \qquad g = \frac1N X^\top r."
+)]
+/// It is that of one sample: a batch mean has [`Sampling::noise_factor`](crate::Sampling::noise_factor) times it.
 ///
 /// # Errors
 /// [`TheoryError::Shape`] when `position` is not d x outputs, or the output does not exist.
@@ -32,8 +42,8 @@ pub fn covariance(data: &LeastSquares, position: &DMatrix<f64>, output: usize) -
     Ok(gradient_covariance(data.features(), &residual))
 }
 
-/// Covariance over samples of the gradients x_n r_n, from centred gradients: positive semi-definite by construction, and
-/// exactly zero for a single sample.
+/// Covariance over samples of the gradients x_n r_n, from centred gradients: positive semi-definite by construction,
+/// and exactly zero for a single sample.
 pub(crate) fn gradient_covariance(features: &DMatrix<f64>, residual: &DVector<f64>) -> DMatrix<f64> {
     let mut gradients = features.clone();
     for mut column in gradients.column_iter_mut() {
@@ -44,10 +54,18 @@ pub(crate) fn gradient_covariance(features: &DMatrix<f64>, residual: &DVector<f6
     transposed_product(&gradients, &gradients) / features.nrows() as f64
 }
 
-/// sigma^2 of Assumption 3: the mean squared residual (summed over outputs) at a point.
+/// The noise level of Assumption 3: the mean squared residual (summed over outputs) at a point (d x outputs).
+#[doc = equation!(r"\sigma^2 = \frac1N \lVert X\theta - Y \rVert^2.")]
 ///
 /// # Errors
 /// [`TheoryError::Shape`] when `position` is not d x outputs.
+///
+/// ```
+/// use langevin_theory::{LeastSquares, gradient_noise};
+/// use nalgebra::dmatrix;
+/// let data = LeastSquares::new(dmatrix![1.0; -1.0], dmatrix![1.0; 3.0]).unwrap();
+/// assert_eq!(gradient_noise::residual_variance(&data, &dmatrix![0.0]).unwrap(), 5.0);
+/// ```
 pub fn residual_variance(data: &LeastSquares, position: &DMatrix<f64>) -> Result<f64> {
     require_shape("position", position, data.dimension(), data.outputs())?;
     Ok((data.features() * position - data.targets()).norm_squared() / data.samples() as f64)

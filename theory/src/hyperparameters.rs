@@ -1,8 +1,14 @@
 //! The hyperparameters of equation (2), validated once, and the way batches are drawn (Assumption 1, errata E25, E36).
 
+use langevin_equation::equation;
+
 use crate::error::{Result, TheoryError};
 
-/// Learning rate eta, momentum beta, weight decay lambda, batch size S. A value that exists is valid.
+/// Learning rate eta, momentum beta, weight decay lambda, batch size S of the recursion (2).
+#[doc = equation!(
+    r"v_{k+1} = \beta v_k - g_{\mathcal B}(\theta_k) - \lambda \theta_k, \qquad \theta_{k+1} = \theta_k + \eta v_{k+1}."
+)]
+/// A value that exists is valid.
 ///
 /// ```
 /// use langevin_theory::Hyperparameters;
@@ -24,6 +30,13 @@ impl Hyperparameters {
     ///
     /// # Errors
     /// [`TheoryError::InvalidValue`] unless eta > 0, 0 <= beta < 1, lambda >= 0 (all finite) and S >= 1.
+    ///
+    /// ```
+    /// use langevin_theory::Hyperparameters;
+    /// assert!(Hyperparameters::new(0.1, 0.0, 0.0, 1).is_ok()); // plain SGD
+    /// let error = Hyperparameters::new(0.1, 0.9, 0.0, 0).unwrap_err();
+    /// assert_eq!(error.to_string(), "batch_size is 0; it must be at least 1");
+    /// ```
     pub fn new(learning_rate: f64, momentum: f64, weight_decay: f64, batch_size: usize) -> Result<Self> {
         if !(learning_rate.is_finite() && learning_rate > 0.0) {
             return Err(TheoryError::InvalidValue {
@@ -56,47 +69,102 @@ impl Hyperparameters {
     ///
     /// # Errors
     /// [`TheoryError::InvalidValue`] unless the rate is finite and above 0.
+    ///
+    /// ```
+    /// # use langevin_theory::Hyperparameters;
+    /// let sgd =
+    ///     Hyperparameters::new(0.1, 0.9, 0.01, 32).unwrap().with_learning_rate(0.2).unwrap();
+    /// assert_eq!((sgd.learning_rate(), sgd.momentum()), (0.2, 0.9));
+    /// ```
     pub fn with_learning_rate(&self, learning_rate: f64) -> Result<Self> {
         Self::new(learning_rate, self.momentum, self.weight_decay, self.batch_size)
     }
 
-    /// eta.
+    /// Learning rate eta: time per step.
+    ///
+    /// ```
+    /// # use langevin_theory::Hyperparameters;
+    /// assert_eq!(Hyperparameters::new(0.1, 0.9, 0.01, 32).unwrap().learning_rate(), 0.1);
+    /// ```
     pub fn learning_rate(&self) -> f64 {
         self.learning_rate
     }
 
-    /// beta.
+    /// Momentum beta, without unit.
+    ///
+    /// ```
+    /// # use langevin_theory::Hyperparameters;
+    /// assert_eq!(Hyperparameters::new(0.1, 0.9, 0.01, 32).unwrap().momentum(), 0.9);
+    /// ```
     pub fn momentum(&self) -> f64 {
         self.momentum
     }
 
-    /// lambda.
+    /// Weight decay lambda, in units of curvature: it adds to every eigenvalue of the Hessian.
+    ///
+    /// ```
+    /// # use langevin_theory::Hyperparameters;
+    /// assert_eq!(Hyperparameters::new(0.1, 0.9, 0.01, 32).unwrap().weight_decay(), 0.01);
+    /// ```
     pub fn weight_decay(&self) -> f64 {
         self.weight_decay
     }
 
-    /// S.
+    /// Batch size S, in samples.
+    ///
+    /// ```
+    /// # use langevin_theory::Hyperparameters;
+    /// assert_eq!(Hyperparameters::new(0.1, 0.9, 0.01, 32).unwrap().batch_size(), 32);
+    /// ```
     pub fn batch_size(&self) -> usize {
         self.batch_size
     }
 
-    /// kappa = S (1 - beta^2), after equation (6).
+    /// The inverse temperature that follows equation (6),
+    #[doc = equation!(r"\kappa = S\,(1-\beta^2).")]
+    ///
+    /// ```
+    /// # use langevin_theory::Hyperparameters;
+    /// assert_eq!(Hyperparameters::new(0.1, 0.5, 0.0, 4).unwrap().kappa(), 3.0);
+    /// ```
     pub fn kappa(&self) -> f64 {
         self.batch_size as f64 * (1.0 - self.momentum) * (1.0 + self.momentum)
     }
 
-    /// The mass eta (1 + beta) / 2 of the Langevin equation (section 3).
+    /// The mass of a parameter in the Langevin equation (section 3), in units of time,
+    #[doc = equation!(r"m = \frac{\eta}{2}(1+\beta).")]
+    ///
+    /// ```
+    /// # use langevin_theory::Hyperparameters;
+    /// assert_eq!(Hyperparameters::new(0.5, 0.5, 0.0, 4).unwrap().mass(), 0.375);
+    /// ```
     pub fn mass(&self) -> f64 {
         0.5 * self.learning_rate * (1.0 + self.momentum)
     }
 
-    /// Largest stable eta h of the mean, 2 (1 + beta) (errata section 5, item 1).
+    /// The stability edge of the mean (errata section 5, item 1): it converges when
+    #[doc = equation!(r"0 < \eta h < 2(1+\beta).")]
+    ///
+    /// ```
+    /// # use langevin_theory::Hyperparameters;
+    /// # use langevin_theory::discrete::ModeMap;
+    /// let limit = Hyperparameters::new(0.5, 0.5, 0.0, 4).unwrap().rate_times_curvature_limit();
+    /// assert_eq!(limit, 3.0);
+    /// assert!(
+    ///     ModeMap::new(0.5, 0.5, 5.9).is_stable() && !ModeMap::new(0.5, 0.5, 6.1).is_stable()
+    /// );
+    /// ```
     pub fn rate_times_curvature_limit(&self) -> f64 {
         2.0 * (1.0 + self.momentum)
     }
 }
 
 /// How the batch of a step is drawn.
+///
+/// ```
+/// use langevin_theory::Sampling;
+/// assert_eq!("reshuffle".parse(), Ok(Sampling::Reshuffle));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Sampling {
     /// S independent uniform draws each step.
@@ -109,6 +177,11 @@ pub enum Sampling {
 
 impl Sampling {
     /// The name used in files and on the command line.
+    ///
+    /// ```
+    /// # use langevin_theory::Sampling;
+    /// assert_eq!(Sampling::WithReplacement.name(), "with-replacement");
+    /// ```
     pub fn name(self) -> &'static str {
         match self {
             Self::WithReplacement => "with-replacement",
@@ -117,8 +190,11 @@ impl Sampling {
         }
     }
 
-    /// phi, by which the per-sample covariance is multiplied to give that of one batch mean: 1/S with replacement,
-    /// (N-S)/(S(N-1)) without (erratum E25; the latter also holds for a single batch of a reshuffled epoch).
+    /// By how much the covariance of one sample's gradient is multiplied to give that of a batch mean (erratum E25),
+    #[doc = equation!(
+        r"\varphi = \begin{cases} 1/S & \text{with replacement} \\ \dfrac{N-S}{S(N-1)} & \text{without, or one batch of a reshuffled epoch.} \end{cases}"
+    )]
+    /// It has no unit; N is `samples`, S is `batch_size`.
     ///
     /// # Errors
     /// [`TheoryError::BatchSize`] when the batch cannot be drawn from N samples.

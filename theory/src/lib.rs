@@ -19,11 +19,13 @@
 //! | [`fokker_planck`] | densities and currents: the Fokker-Planck equation (10), (33)-(44), exact laws and a grid solver |
 //! | [`rivals`] | published theories of the stationary state, with one interface |
 //!
-//! The recursion, with noise `n_k`, in one eigendirection of the Hessian (`x` is the deviation from the minimum):
-//!
-//! ```text
-//! v_{k+1} = beta v_k - h x_k + n_k,      x_{k+1} = x_k + eta v_{k+1}
-//! ```
+//! The recursion (2), in one eigendirection of the Hessian, with x the deviation from the minimum, h the curvature, eta
+//! the learning rate, beta the momentum and n the noise of the batch gradient:
+#![doc = langevin_equation::equation!(
+    r"v_{k+1} = \beta v_k - h x_k + n_k, \qquad x_{k+1} = x_k + \eta v_{k+1}."
+)]
+//! Discrete laws count steps, the SDE runs in time, a step taking the time eta. In phase space positions come first,
+//! then velocities: (theta, v), 2d entries.
 
 mod cholesky;
 pub mod diffusion;

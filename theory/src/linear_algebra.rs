@@ -1,6 +1,7 @@
-//! The one door to matrix decompositions. Input is checked for finiteness and shape, iterations are capped, and failure is
-//! an error: the underlying routines may otherwise not return.
+//! The one door to matrix decompositions. Input is checked for finiteness and shape, iterations are capped, and failure
+//! is an error: the underlying routines may otherwise not return.
 
+use langevin_equation::equation;
 use nalgebra::{DMatrix, DVector, SymmetricEigen};
 
 use crate::error::{Result, TheoryError};
@@ -11,10 +12,16 @@ const EIGEN_ITERATIONS: usize = 100_000;
 /// Entries below this part of the largest are taken as zero: far below rounding, and their squares would underflow.
 const NEGLIGIBLE: f64 = 1e-60;
 
-/// Refuses NaN and infinities, naming the first offender.
+/// Refuses NaN and infinities in a matrix of any shape m x n, naming the first offender.
 ///
 /// # Errors
 /// [`TheoryError::NotFinite`].
+///
+/// ```
+/// use langevin_theory::linear_algebra::require_finite;
+/// let error = require_finite("drift", &nalgebra::dmatrix![1.0, f64::NAN]).unwrap_err();
+/// assert!(error.to_string().starts_with("drift contains NaN at row 0, column 1"));
+/// ```
 pub fn require_finite(name: &'static str, matrix: &DMatrix<f64>) -> Result<()> {
     for row in 0..matrix.nrows() {
         for column in 0..matrix.ncols() {
@@ -27,10 +34,16 @@ pub fn require_finite(name: &'static str, matrix: &DMatrix<f64>) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a matrix of another shape.
+/// Refuses a matrix of another shape than rows x columns.
 ///
 /// # Errors
 /// [`TheoryError::Shape`].
+///
+/// ```
+/// use langevin_theory::linear_algebra::require_shape;
+/// let error = require_shape("drift", &nalgebra::dmatrix![1.0, 2.0], 2, 2).unwrap_err();
+/// assert_eq!(error.to_string(), "drift has shape 1 x 2; it must be 2 x 2");
+/// ```
 pub fn require_shape(name: &'static str, matrix: &DMatrix<f64>, rows: usize, columns: usize) -> Result<()> {
     if matrix.shape() == (rows, columns) {
         return Ok(());
@@ -42,10 +55,16 @@ pub fn require_shape(name: &'static str, matrix: &DMatrix<f64>, rows: usize, col
     })
 }
 
-/// Refuses a vector of another length, NaN and infinities.
+/// Refuses a vector that has not `size` entries, NaN and infinities.
 ///
 /// # Errors
 /// [`TheoryError::Shape`], [`TheoryError::NotFinite`].
+///
+/// ```
+/// use langevin_theory::linear_algebra::require_vector;
+/// let error = require_vector("point", &nalgebra::dvector![1.0], 2).unwrap_err();
+/// assert_eq!(error.to_string(), "point has shape 1 x 1; it must be 2 x 1");
+/// ```
 pub fn require_vector(name: &'static str, vector: &DVector<f64>, size: usize) -> Result<()> {
     if vector.len() != size {
         return Err(TheoryError::Shape {
@@ -60,7 +79,18 @@ pub fn require_vector(name: &'static str, vector: &DVector<f64>, size: usize) ->
     }
 }
 
-/// Eigendecomposition of a symmetric matrix, eigenvalues in descending order, eigenvectors in the columns.
+/// Eigendecomposition of a symmetric matrix (n x n), eigenvalues in descending order, eigenvectors in the columns.
+#[doc = equation!(r"M = \sum_i \lambda_i\, q_i q_i^\top, \qquad \lambda_1 \ge \dots \ge \lambda_n.")]
+///
+/// ```
+/// use langevin_theory::linear_algebra::symmetric_eigen;
+/// use nalgebra::{DMatrix, dmatrix};
+/// let matrix = dmatrix![2.0, 1.0; 1.0, 2.0];
+/// let eigen = symmetric_eigen("matrix", &matrix).unwrap();
+/// let again =
+///     &eigen.vectors * DMatrix::from_diagonal(&eigen.values) * eigen.vectors.transpose();
+/// assert!((again - matrix).amax() < 1e-15);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Eigendecomposition {
     /// Eigenvalues, descending.
@@ -69,7 +99,7 @@ pub struct Eigendecomposition {
     pub vectors: DMatrix<f64>,
 }
 
-/// Decomposes a symmetric matrix.
+/// Decomposes a symmetric matrix, n x n. A diagonal one comes back exactly.
 ///
 /// # Errors
 /// [`TheoryError::NotFinite`], [`TheoryError::Shape`] for a matrix that is not square,
@@ -127,10 +157,19 @@ pub fn symmetric_eigen(name: &'static str, matrix: &DMatrix<f64>) -> Result<Eige
     })
 }
 
-/// Refuses a matrix that is not symmetric positive semi-definite to rounding.
+/// Refuses a matrix (n x n) that is not symmetric positive semi-definite to rounding, 1e-9 of its largest eigenvalue.
 ///
 /// # Errors
 /// As [`symmetric_eigen`], and [`TheoryError::NotPositiveSemiDefinite`] for a negative eigenvalue beyond rounding.
+///
+/// ```
+/// use langevin_theory::linear_algebra::require_positive_semi_definite;
+/// use nalgebra::dmatrix;
+/// // eigenvalues 2 and 0
+/// assert!(require_positive_semi_definite("noise", &dmatrix![1.0, 1.0; 1.0, 1.0]).is_ok());
+/// // 3 and -1
+/// assert!(require_positive_semi_definite("noise", &dmatrix![1.0, 2.0; 2.0, 1.0]).is_err());
+/// ```
 pub fn require_positive_semi_definite(name: &'static str, matrix: &DMatrix<f64>) -> Result<()> {
     let eigen = symmetric_eigen(name, matrix)?;
     let largest = eigen.values.amax();
@@ -144,11 +183,20 @@ pub fn require_positive_semi_definite(name: &'static str, matrix: &DMatrix<f64>)
     Ok(())
 }
 
-/// A root L of a symmetric positive semi-definite matrix, L L^T = C, that exists for singular C too. Eigenvalues that are
-/// negative by rounding count as zero.
+/// A root of a symmetric positive semi-definite matrix (n x n), which exists for a singular one too.
+#[doc = equation!(r"L L^\top = C,")]
+/// Eigenvalues that are negative by rounding count as zero.
 ///
 /// # Errors
 /// As [`require_positive_semi_definite`].
+///
+/// ```
+/// use langevin_theory::linear_algebra::covariance_root;
+/// use nalgebra::dmatrix;
+/// let singular = dmatrix![1.0, 2.0; 2.0, 4.0];
+/// let root = covariance_root("covariance", &singular).unwrap();
+/// assert!((&root * root.transpose() - singular).amax() < 1e-14);
+/// ```
 pub fn covariance_root(name: &'static str, covariance: &DMatrix<f64>) -> Result<DMatrix<f64>> {
     // unit diagonal first: positions and velocities differ by orders of magnitude
     let size = covariance.nrows();
@@ -169,10 +217,19 @@ pub fn covariance_root(name: &'static str, covariance: &DMatrix<f64>) -> Result<
     }
 }
 
-/// Inverse of a symmetric positive definite matrix.
+/// Inverse of a symmetric positive definite matrix, n x n.
 ///
 /// # Errors
-/// [`TheoryError::Singular`] when the matrix, scaled to unit diagonal, has an eigenvalue at rounding level.
+/// [`TheoryError::Singular`] when the matrix, scaled to unit diagonal, has an eigenvalue at rounding level;
+/// [`TheoryError::Shape`], [`TheoryError::NotFinite`], and as [`symmetric_eigen`].
+///
+/// ```
+/// use langevin_theory::linear_algebra::covariance_inverse;
+/// use nalgebra::dmatrix;
+/// let inverse = covariance_inverse("covariance", &dmatrix![2.0, 1.0; 1.0, 1.0]).unwrap();
+/// assert!((inverse - dmatrix![1.0, -1.0; -1.0, 2.0]).amax() < 1e-14);
+/// assert!(covariance_inverse("covariance", &dmatrix![1.0, 1.0; 1.0, 1.0]).is_err());
+/// ```
 pub fn covariance_inverse(what: &'static str, covariance: &DMatrix<f64>) -> Result<DMatrix<f64>> {
     let size = covariance.nrows();
     require_shape(what, covariance, size, size)?;
@@ -196,7 +253,8 @@ pub(crate) fn transposed_product(left: &DMatrix<f64>, right: &DMatrix<f64>) -> D
     left.transpose() * right
 }
 
-/// Largest modulus of an eigenvalue of any square matrix, by squaring: `|M^n|^(1/n)` with n = 2^60.
+/// Largest modulus of an eigenvalue of any square matrix (n x n), by squaring.
+#[doc = equation!(r"\rho(M) = \lim_{n\to\infty} \lVert M^n \rVert^{1/n}, \qquad n = 2^{60}.")]
 ///
 /// # Errors
 /// [`TheoryError::Shape`], [`TheoryError::NotFinite`].
@@ -226,8 +284,8 @@ pub fn spectral_radius(matrix: &DMatrix<f64>) -> Result<f64> {
     Ok(logarithm.exp())
 }
 
-/// The orthogonal factor R of a polar decomposition M = R P, P positive definite, by Newton's iteration `X <- (X + X^{-T}) / 2`
-/// (Higham 1986). `None` for a matrix without inverse.
+/// The orthogonal factor R of a polar decomposition M = R P, P positive definite, by Newton's iteration `X <- (X +
+/// X^{-T}) / 2` (Higham 1986). `None` for a matrix without inverse.
 pub(crate) fn polar_factor(matrix: &DMatrix<f64>) -> Option<DMatrix<f64>> {
     const ITERATIONS: usize = 100;
     let scale = matrix.amax();
@@ -251,8 +309,8 @@ pub(crate) fn polar_factor(matrix: &DMatrix<f64>) -> Option<DMatrix<f64>> {
     (gap.amax() <= 1e-9).then_some(factor)
 }
 
-/// Largest eigenvalue of a self-adjoint operator on matrices (inner product tr A^T B), with an eigenvector, by Lanczos with
-/// full reorthogonalisation and restarts from the best vector so far.
+/// Largest eigenvalue of a self-adjoint operator on matrices (inner product tr A^T B), with an eigenvector, by Lanczos
+/// with full reorthogonalisation and restarts from the best vector so far.
 ///
 /// # Errors
 /// [`TheoryError::NotConverged`], and whatever the operator's values lead to ([`TheoryError::NotFinite`]).

@@ -1,13 +1,28 @@
-//! The loss L(theta) = |Y - X theta|^2 / (2N) near its minimum (section 4): Hessian H = X^T X / N with its
-//! eigendecomposition, b = X^T Y / N, and both minimisers. H is often rank-deficient; null directions are counted and
-//! carried, never divided by (erratum E15).
+//! The quadratic loss of a linear regression (section 4), with the eigendecomposition of its Hessian and both
+//! minimisers.
+#![doc = langevin_equation::equation!(
+    r"\mathcal L(\theta) = \frac{1}{2N} \lVert Y - X\theta \rVert^2, \qquad H = \frac{X^\top X}{N}, \qquad b = \frac{X^\top Y}{N}, \qquad \mu = (H + \lambda I)^{-1} b."
+)]
+//! H is often rank-deficient; null directions are counted and carried, never divided by (erratum E15).
 
+use langevin_equation::equation;
 use nalgebra::{DMatrix, DVector};
 
 use crate::error::{Result, TheoryError};
 use crate::linear_algebra::{Eigendecomposition, require_finite, require_shape, symmetric_eigen, transposed_product};
 
 /// Data of a linear regression with one or more outputs that share the features (and, in SGD, the batches).
+///
+/// The loss of theta (d x outputs) is
+#[doc = equation!(r"\mathcal L(\theta) = \frac{1}{2N} \lVert Y - X\theta \rVert^2.")]
+///
+/// ```
+/// use langevin_theory::LeastSquares;
+/// use nalgebra::dmatrix;
+/// // y = 2 x
+/// let data = LeastSquares::new(dmatrix![1.0; 2.0; 3.0], dmatrix![2.0; 4.0; 6.0]).unwrap();
+/// assert!((data.quadratic().unwrap().minimum_ols()[(0, 0)] - 2.0).abs() < 1e-15);
+/// ```
 #[derive(Clone, Debug)]
 pub struct LeastSquares {
     features: DMatrix<f64>,
@@ -20,6 +35,13 @@ impl LeastSquares {
     /// # Errors
     /// [`TheoryError::Shape`] when there is no sample, no feature, no output, or the rows differ;
     /// [`TheoryError::NotFinite`].
+    ///
+    /// ```
+    /// # use langevin_theory::LeastSquares;
+    /// # use nalgebra::dmatrix;
+    /// let error = LeastSquares::new(dmatrix![1.0; 2.0], dmatrix![1.0; 2.0; 3.0]).unwrap_err();
+    /// assert_eq!(error.to_string(), "targets has shape 3 x 1; it must be 2 x 1");
+    /// ```
     pub fn new(features: DMatrix<f64>, targets: DMatrix<f64>) -> Result<Self> {
         if features.is_empty() {
             return Err(TheoryError::Shape {
@@ -42,43 +64,105 @@ impl LeastSquares {
     }
 
     /// X, N x d.
+    ///
+    /// ```
+    /// # use langevin_theory::LeastSquares;
+    /// # use nalgebra::dmatrix;
+    /// let data = LeastSquares::new(dmatrix![1.0, 2.0], dmatrix![3.0]).unwrap();
+    /// assert_eq!(data.features(), &dmatrix![1.0, 2.0]);
+    /// ```
     pub fn features(&self) -> &DMatrix<f64> {
         &self.features
     }
 
     /// Y, N x outputs.
+    ///
+    /// ```
+    /// # use langevin_theory::LeastSquares;
+    /// # use nalgebra::dmatrix;
+    /// let data = LeastSquares::new(dmatrix![1.0, 2.0], dmatrix![3.0]).unwrap();
+    /// assert_eq!(data.targets(), &dmatrix![3.0]);
+    /// ```
     pub fn targets(&self) -> &DMatrix<f64> {
         &self.targets
     }
 
-    /// N.
+    /// Number of samples N.
+    ///
+    /// ```
+    /// # use langevin_theory::LeastSquares;
+    /// # use nalgebra::dmatrix;
+    /// assert_eq!(
+    ///     LeastSquares::new(dmatrix![1.0; 2.0; 3.0], dmatrix![2.0; 4.0; 6.0])
+    ///         .unwrap()
+    ///         .samples(),
+    ///     3
+    /// );
+    /// ```
     pub fn samples(&self) -> usize {
         self.features.nrows()
     }
 
-    /// d.
+    /// Number of features d.
+    ///
+    /// ```
+    /// # use langevin_theory::LeastSquares;
+    /// # use nalgebra::dmatrix;
+    /// assert_eq!(LeastSquares::new(dmatrix![1.0, 2.0], dmatrix![3.0]).unwrap().dimension(), 2);
+    /// ```
     pub fn dimension(&self) -> usize {
         self.features.ncols()
     }
 
     /// Number of outputs.
+    ///
+    /// ```
+    /// # use langevin_theory::LeastSquares;
+    /// # use nalgebra::dmatrix;
+    /// assert_eq!(LeastSquares::new(dmatrix![1.0], dmatrix![0.0, 1.0]).unwrap().outputs(), 2);
+    /// ```
     pub fn outputs(&self) -> usize {
         self.targets.ncols()
     }
 
-    /// The same data in other orthonormal coordinates: features X R for an orthogonal R (d x d).
+    /// The same data in other orthonormal coordinates: features
+    #[doc = equation!(r"X \mapsto X R")]
+    /// for an orthogonal R (d x d). That R is orthogonal is not checked.
     ///
     /// # Errors
     /// [`TheoryError::Shape`].
+    ///
+    /// ```
+    /// # use langevin_theory::LeastSquares;
+    /// # use nalgebra::dmatrix;
+    /// let data = LeastSquares::new(dmatrix![1.0, 2.0], dmatrix![3.0]).unwrap();
+    /// assert_eq!(
+    ///     data.rotated(&dmatrix![0.0, 1.0; 1.0, 0.0]).unwrap().features(),
+    ///     &dmatrix![2.0, 1.0]
+    /// );
+    /// ```
     pub fn rotated(&self, rotation: &DMatrix<f64>) -> Result<Self> {
         require_shape("rotation", rotation, self.dimension(), self.dimension())?;
         Self::new(&self.features * rotation, self.targets.clone())
     }
 
-    /// The quadratic loss of this data.
+    /// The quadratic loss of this data,
+    #[doc = equation!(
+        r"H = \frac{X^\top X}{N}\ (d \times d), \qquad b = \frac{X^\top Y}{N}\ (d \times \text{outputs})."
+    )]
     ///
     /// # Errors
     /// [`TheoryError::NotConverged`], [`TheoryError::Overflow`] when X^T X leaves the range of double precision.
+    ///
+    /// ```
+    /// # use langevin_theory::LeastSquares;
+    /// # use nalgebra::dmatrix;
+    /// let loss = LeastSquares::new(dmatrix![1.0; 3.0], dmatrix![2.0; 0.0])
+    ///     .unwrap()
+    ///     .quadratic()
+    ///     .unwrap();
+    /// assert_eq!((loss.hessian()[(0, 0)], loss.linear_term()[(0, 0)]), (5.0, 1.0));
+    /// ```
     pub fn quadratic(&self) -> Result<Quadratic> {
         let samples = self.samples() as f64;
         let hessian = transposed_product(&self.features, &self.features) / samples;
@@ -90,7 +174,12 @@ impl LeastSquares {
     }
 }
 
-/// A quadratic loss: Hessian, linear term (one column per output), eigendecomposition.
+/// A quadratic loss: Hessian H, linear term b (one column per output), eigendecomposition.
+///
+/// Up to a constant,
+#[doc = equation!(
+    r"\mathcal L(\theta) = \tfrac12 \theta^\top H \theta - b^\top \theta, \qquad H = \sum_i \rho_i\, q_i q_i^\top."
+)]
 ///
 /// ```
 /// use langevin_theory::Quadratic;
@@ -109,11 +198,22 @@ pub struct Quadratic {
 }
 
 impl Quadratic {
-    /// A loss with Hessian H (d x d) and linear term b (d x outputs).
+    /// A loss with Hessian H (d x d) and linear term b (d x outputs). Eigenvalues below d roundings of the largest
+    /// count as zero.
     ///
     /// # Errors
     /// [`TheoryError::NotPositiveSemiDefinite`], [`TheoryError::Shape`], [`TheoryError::NotFinite`],
     /// [`TheoryError::NotConverged`].
+    ///
+    /// ```
+    /// # use langevin_theory::{Quadratic, TheoryError};
+    /// # use nalgebra::dmatrix;
+    /// let saddle = Quadratic::new(dmatrix![1.0, 0.0; 0.0, -1.0], dmatrix![0.0; 0.0]);
+    /// assert!(matches!(
+    ///     saddle,
+    ///     Err(TheoryError::NotPositiveSemiDefinite { name: "hessian", .. })
+    /// ));
+    /// ```
     pub fn new(hessian: DMatrix<f64>, linear_term: DMatrix<f64>) -> Result<Self> {
         let unit = hessian.nrows();
         Self::with_rounding_unit(hessian, linear_term, unit)
@@ -140,46 +240,126 @@ impl Quadratic {
     }
 
     /// H, d x d.
+    ///
+    /// ```
+    /// # use langevin_theory::Quadratic;
+    /// # use nalgebra::dmatrix;
+    /// assert_eq!(
+    ///     Quadratic::new(dmatrix![2.0], dmatrix![1.0]).unwrap().hessian(),
+    ///     &dmatrix![2.0]
+    /// );
+    /// ```
     pub fn hessian(&self) -> &DMatrix<f64> {
         &self.hessian
     }
 
     /// b, d x outputs.
+    ///
+    /// ```
+    /// # use langevin_theory::Quadratic;
+    /// # use nalgebra::dmatrix;
+    /// assert_eq!(
+    ///     Quadratic::new(dmatrix![2.0], dmatrix![1.0]).unwrap().linear_term(),
+    ///     &dmatrix![1.0]
+    /// );
+    /// ```
     pub fn linear_term(&self) -> &DMatrix<f64> {
         &self.linear_term
     }
 
-    /// rho, descending; exactly zero in null directions.
+    /// The eigenvalues rho_i of H (d entries), descending; exactly zero in null directions.
+    ///
+    /// ```
+    /// # use langevin_theory::Quadratic;
+    /// # use nalgebra::dmatrix;
+    /// // rank one: (1, 1) has curvature 2, (1, -1) none
+    /// let loss = Quadratic::new(dmatrix![1.0, 1.0; 1.0, 1.0], dmatrix![0.0; 0.0]).unwrap();
+    /// assert!((loss.eigenvalues()[0] - 2.0).abs() < 1e-15);
+    /// assert_eq!(loss.eigenvalues()[1], 0.0);
+    /// ```
     pub fn eigenvalues(&self) -> &DVector<f64> {
         &self.eigen.values
     }
 
-    /// q_i in the columns.
+    /// The orthonormal eigenvectors q_i of H in the columns, d x d,
+    #[doc = equation!(r"H q_i = \rho_i q_i.")]
+    ///
+    /// ```
+    /// # use langevin_theory::Quadratic;
+    /// # use nalgebra::dmatrix;
+    /// let loss = Quadratic::new(dmatrix![2.0, 1.0; 1.0, 2.0], dmatrix![0.0; 0.0]).unwrap();
+    /// let first = loss.eigenvectors().column(0);
+    /// assert!((loss.hessian() * first - first * loss.eigenvalues()[0]).amax() < 1e-15);
+    /// ```
     pub fn eigenvectors(&self) -> &DMatrix<f64> {
         &self.eigen.vectors
     }
 
     /// Number of directions with curvature.
+    ///
+    /// ```
+    /// # use langevin_theory::Quadratic;
+    /// # use nalgebra::dmatrix;
+    /// assert_eq!(
+    ///     Quadratic::new(dmatrix![1.0, 1.0; 1.0, 1.0], dmatrix![0.0; 0.0]).unwrap().rank(),
+    ///     1
+    /// );
+    /// ```
     pub fn rank(&self) -> usize {
         self.rank
     }
 
-    /// d.
+    /// Number of directions d.
+    ///
+    /// ```
+    /// # use langevin_theory::Quadratic;
+    /// # use nalgebra::dmatrix;
+    /// assert_eq!(
+    ///     Quadratic::new(dmatrix![1.0, 1.0; 1.0, 1.0], dmatrix![0.0; 0.0]).unwrap().dimension(),
+    ///     2
+    /// );
+    /// ```
     pub fn dimension(&self) -> usize {
         self.hessian.nrows()
     }
 
-    /// Curvatures h_i = rho_i + lambda, descending.
+    /// The curvatures with weight decay (d entries), descending,
+    #[doc = equation!(r"h_i = \rho_i + \lambda.")]
+    ///
+    /// ```
+    /// # use langevin_theory::Quadratic;
+    /// # use nalgebra::{dmatrix, dvector};
+    /// let loss = Quadratic::new(dmatrix![2.0, 0.0; 0.0, 0.0], dmatrix![0.0; 0.0]).unwrap();
+    /// assert_eq!(loss.curvatures(0.5), dvector![2.5, 0.5]);
+    /// ```
     pub fn curvatures(&self, weight_decay: f64) -> DVector<f64> {
         self.eigen.values.map(|rho| rho + weight_decay)
     }
 
-    /// Minimum-norm minimiser of the unregularised loss, H^+ b, d x outputs.
+    /// Minimum-norm minimiser of the unregularised loss, d x outputs, with the pseudo-inverse of H,
+    #[doc = equation!(r"\mu_{\text{ols}} = H^{+} b.")]
+    ///
+    /// ```
+    /// # use langevin_theory::Quadratic;
+    /// # use nalgebra::dmatrix;
+    /// // the null direction stays at zero, whatever b says there (erratum E15)
+    /// let loss = Quadratic::new(dmatrix![2.0, 0.0; 0.0, 0.0], dmatrix![1.0; 0.0]).unwrap();
+    /// assert_eq!(loss.minimum_ols(), dmatrix![0.5; 0.0]);
+    /// ```
     pub fn minimum_ols(&self) -> DMatrix<f64> {
         self.minimum_ridge(0.0)
     }
 
-    /// Minimiser of the loss with weight decay, (H + lambda)^{-1} b, d x outputs; the minimum-norm one for lambda = 0.
+    /// Minimiser of the loss with weight decay, d x outputs,
+    #[doc = equation!(r"\mu_{\text{ridge}} = (H + \lambda I)^{-1} b;")]
+    /// the minimum-norm one for lambda = 0.
+    ///
+    /// ```
+    /// # use langevin_theory::Quadratic;
+    /// # use nalgebra::dmatrix;
+    /// let loss = Quadratic::new(dmatrix![2.0, 0.0; 0.0, 1.0], dmatrix![3.0; 1.0]).unwrap();
+    /// assert_eq!(loss.minimum_ridge(1.0), dmatrix![1.0; 0.5]);
+    /// ```
     pub fn minimum_ridge(&self, weight_decay: f64) -> DMatrix<f64> {
         let mut coefficients = self.eigen.vectors.tr_mul(&self.linear_term);
         for (index, mut row) in coefficients.row_iter_mut().enumerate() {
@@ -193,18 +373,47 @@ impl Quadratic {
         &self.eigen.vectors * coefficients
     }
 
-    /// L_lambda(ridge minimum) - L(unregularised minimum) = (lambda/2) <mu_ols, mu_ridge>, summed over outputs (erratum
-    /// E09: G.3 prints |mu|^2).
+    /// The regularised loss at its minimum above the unregularised loss at its own, summed over outputs,
+    #[doc = equation!(
+        r"\mathcal L_\lambda(\mu_{\text{ridge}}) - \mathcal L(\mu_{\text{ols}}) = \frac{\lambda}{2} \langle \mu_{\text{ols}}, \mu_{\text{ridge}} \rangle, \qquad \mathcal L_\lambda(\theta) = \mathcal L(\theta) + \frac{\lambda}{2} \lVert\theta\rVert^2"
+    )]
+    /// (erratum E09: G.3 prints |mu|^2).
+    ///
+    /// ```
+    /// # use langevin_theory::Quadratic;
+    /// # use nalgebra::dmatrix;
+    /// // L(x) - L(1) = (x - 1)^2 with weight decay x^2: the minimum is at 1/2, of 1/4 + 1/4
+    /// let loss = Quadratic::new(dmatrix![2.0], dmatrix![2.0]).unwrap();
+    /// assert_eq!(loss.loss_offset(2.0), 0.5);
+    /// ```
     pub fn loss_offset(&self, weight_decay: f64) -> f64 {
         0.5 * weight_decay * self.minimum_ols().dot(&self.minimum_ridge(weight_decay))
     }
 
-    /// A matrix given in the original coordinates, in the eigenbasis: Q^T M Q.
+    /// A matrix given in the original coordinates (d x d), in the eigenbasis; O has the eigenvectors in its columns,
+    #[doc = equation!(r"O^\top M O.")]
+    ///
+    /// ```
+    /// # use langevin_theory::Quadratic;
+    /// # use nalgebra::dmatrix;
+    /// let loss = Quadratic::new(dmatrix![2.0, 1.0; 1.0, 2.0], dmatrix![0.0; 0.0]).unwrap();
+    /// let diagonal = loss.to_eigenbasis(loss.hessian());
+    /// assert!((diagonal - dmatrix![3.0, 0.0; 0.0, 1.0]).amax() < 1e-15);
+    /// ```
     pub fn to_eigenbasis(&self, matrix: &DMatrix<f64>) -> DMatrix<f64> {
         self.eigen.vectors.tr_mul(matrix) * &self.eigen.vectors
     }
 
-    /// A matrix given in the eigenbasis, in the original coordinates: Q M Q^T.
+    /// A matrix given in the eigenbasis (d x d), in the original coordinates:
+    #[doc = equation!(r"O M O^\top.")]
+    ///
+    /// ```
+    /// # use langevin_theory::Quadratic;
+    /// # use nalgebra::dmatrix;
+    /// let loss = Quadratic::new(dmatrix![2.0, 1.0; 1.0, 2.0], dmatrix![0.0; 0.0]).unwrap();
+    /// let hessian = loss.from_eigenbasis(&dmatrix![3.0, 0.0; 0.0, 1.0]);
+    /// assert!((hessian - loss.hessian()).amax() < 1e-15);
+    /// ```
     pub fn from_eigenbasis(&self, matrix: &DMatrix<f64>) -> DMatrix<f64> {
         &self.eigen.vectors * matrix * self.eigen.vectors.transpose()
     }

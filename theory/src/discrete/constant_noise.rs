@@ -1,12 +1,14 @@
-//! The exact law of the recursion (2) with noise of any constant covariance, all eigendirections together (errata section
-//! 5, item 7; identities I1 and I2). In the eigenbasis of H, with S the noise covariance per step and u_i = eta h_i:
-//!
-//! ```text
-//! Cov(theta)_ij = S_ij eta (1-b^2) / { (1-b)^2 (h_i w_j + h_j w_i)/2 + eta b (h_i - h_j)^2 },   w_i = 2(1+b) - u_i
-//! E[v v^T]_ij   = (h_i + h_j) / (eta (1+b)) Cov(theta)_ij
-//! E[theta v^T]_ij = (h_i - b h_j) / (1 - b^2) Cov(theta)_ij
-//! ```
+//! The exact law of the recursion (2) with noise of any constant covariance, all eigendirections together (errata
+//! section 5, item 7; identities I1 and I2). In the eigenbasis of H, with S the noise covariance per step and u_i = eta
+//! h_i:
+#![doc = langevin_equation::equation!(
+    r"\operatorname{Cov}(\theta)_{ij} = \frac{\eta\,(1-\beta^2)\, S_{ij}}{\tfrac12 (1-\beta)^2 (h_i w_j + h_j w_i) + \eta\beta\,(h_i - h_j)^2}, \qquad w_i = 2(1+\beta) - u_i,"
+)]
+#![doc = langevin_equation::equation!(
+    r"\mathbb E\, [v v^\top]_{ij} = \frac{h_i + h_j}{\eta (1+\beta)} \operatorname{Cov}(\theta)_{ij}, \qquad \mathbb E\, [\theta v^\top]_{ij} = \frac{h_i - \beta h_j}{1-\beta^2} \operatorname{Cov}(\theta)_{ij}."
+)]
 
+use langevin_equation::equation;
 use nalgebra::DMatrix;
 
 use super::map::ModeMap;
@@ -16,7 +18,12 @@ use crate::linear_algebra::{require_positive_semi_definite, require_shape};
 use crate::quadratic::Quadratic;
 use crate::time::Steps;
 
-/// Cov(theta)_ij / S_ij for two directions: the response of the stationary covariance to the noise covariance.
+/// The response of the stationary covariance to the noise covariance, for two directions.
+///
+/// With S the noise covariance per step, h_i and h_j the curvatures, in units of time squared,
+#[doc = equation!(
+    r"\frac{\operatorname{Cov}(\theta)_{ij}}{S_{ij}} = \frac{\eta\,(1-\beta^2)}{\tfrac12 (1-\beta)^2 (h_i w_j + h_j w_i) + \eta\beta\,(h_i - h_j)^2}, \qquad w_i = 2(1+\beta) - \eta h_i."
+)]
 ///
 /// ```
 /// use langevin_theory::discrete::{ModeMap, stationary_kernel};
@@ -31,7 +38,13 @@ pub fn stationary_kernel(first: &ModeMap, second: &ModeMap) -> f64 {
     eta * (1.0 - b) * (1.0 + b) / (damping + eta * b * (h - k).powi(2))
 }
 
-/// Stationary law of SGD with constant noise covariance on a quadratic.
+/// Stationary law of SGD with constant noise covariance per step on a quadratic, all eigendirections together.
+///
+/// In the eigenbasis of H the positions have the covariance of [`stationary_kernel`], and the rest follows from it (errata
+/// section 5, item 7; identities I1 and I2),
+#[doc = equation!(
+    r"\mathbb E\, [v v^\top]_{ij} = \frac{h_i + h_j}{\eta (1+\beta)} \operatorname{Cov}(\theta)_{ij}, \qquad \mathbb E\, [\theta v^\top]_{ij} = \frac{h_i - \beta h_j}{1-\beta^2} \operatorname{Cov}(\theta)_{ij}."
+)]
 ///
 /// ```
 /// use langevin_theory::discrete::ConstantNoiseLaw;
@@ -41,7 +54,10 @@ pub fn stationary_kernel(first: &ModeMap, second: &ModeMap) -> f64 {
 /// let noise = dmatrix![1.0, 0.5; 0.5, 1.0];
 /// let law = ConstantNoiseLaw::new(&loss, 0.1, 0.5, 0.0, &noise).unwrap();
 /// let covariance = law.stationary_covariance().unwrap(); // (theta, v): 4 x 4
-/// assert!((law.speed().unwrap() - 0.01 * (covariance[(2, 2)] + covariance[(3, 3)])).abs() < 1e-15);
+/// assert!(
+///     (law.speed().unwrap() - 0.01 * (covariance[(2, 2)] + covariance[(3, 3)])).abs()
+///         < 1e-15
+/// );
 /// ```
 #[derive(Clone, Debug)]
 pub struct ConstantNoiseLaw {
@@ -52,10 +68,19 @@ pub struct ConstantNoiseLaw {
 }
 
 impl ConstantNoiseLaw {
-    /// The law for a learning rate, momentum, weight decay and noise covariance *per step* (d x d, original coordinates).
+    /// The law for a learning rate, momentum, weight decay and noise covariance *per step* (d x d, original
+    /// coordinates).
     ///
     /// # Errors
     /// [`TheoryError::Shape`], [`TheoryError::NotFinite`], [`TheoryError::NotPositiveSemiDefinite`].
+    ///
+    /// ```
+    /// # use langevin_theory::{Quadratic, discrete::ConstantNoiseLaw};
+    /// # use nalgebra::dmatrix;
+    /// let loss = Quadratic::new(dmatrix![2.0, 0.0; 0.0, 1.0], dmatrix![0.0; 0.0]).unwrap();
+    /// let error = ConstantNoiseLaw::new(&loss, 0.5, 0.5, 0.0, &dmatrix![1.0]).unwrap_err();
+    /// assert_eq!(error.to_string(), "noise_covariance has shape 1 x 1; it must be 2 x 2");
+    /// ```
     pub fn new(
         quadratic: &Quadratic,
         learning_rate: f64,
@@ -74,15 +99,33 @@ impl ConstantNoiseLaw {
         Ok(Self { quadratic: quadratic.clone(), maps, noise: quadratic.to_eigenbasis(noise_covariance) })
     }
 
-    /// The map of each eigendirection, by descending curvature.
+    /// The map of each eigendirection (d of them), by descending curvature.
+    ///
+    /// ```
+    /// # use langevin_theory::{Quadratic, discrete::ConstantNoiseLaw};
+    /// # use nalgebra::dmatrix;
+    /// let loss = Quadratic::new(dmatrix![1.0, 0.0; 0.0, 2.0], dmatrix![0.0; 0.0]).unwrap();
+    /// let law =
+    ///     ConstantNoiseLaw::new(&loss, 0.5, 0.5, 0.1, &dmatrix![1.0, 0.5; 0.5, 1.0]).unwrap();
+    /// assert_eq!(law.maps()[0].curvature(), 2.1);
+    /// ```
     pub fn maps(&self) -> &[ModeMap] {
         &self.maps
     }
 
-    /// The law of one eigendirection by itself.
+    /// The law of one eigendirection by itself, counted from 0 by descending curvature.
     ///
     /// # Errors
     /// [`TheoryError::InvalidValue`] for a direction whose noise is negative by more than rounding.
+    ///
+    /// ```
+    /// # use langevin_theory::{Quadratic, discrete::ConstantNoiseLaw};
+    /// # use nalgebra::dmatrix;
+    /// let loss = Quadratic::new(dmatrix![2.0, 0.0; 0.0, 1.0], dmatrix![0.0; 0.0]).unwrap();
+    /// let law =
+    ///     ConstantNoiseLaw::new(&loss, 0.5, 0.5, 0.0, &dmatrix![1.0, 0.5; 0.5, 1.0]).unwrap();
+    /// assert!((law.mode(1).unwrap().velocity_variance().unwrap() - 1.6).abs() < 1e-15);
+    /// ```
     pub fn mode(&self, index: usize) -> Result<ModeLaw> {
         ModeLaw::new(self.maps[index], self.noise[(index, index)].max(0.0))
     }
@@ -98,7 +141,17 @@ impl ConstantNoiseLaw {
         Ok(())
     }
 
-    /// Largest modulus of the eigenvalues of the 2d x 2d map of the mean.
+    /// Largest modulus of the eigenvalues of the 2d x 2d map of the mean: the factor by which the slowest deviation
+    /// shrinks per step.
+    ///
+    /// ```
+    /// # use langevin_theory::{Quadratic, discrete::ConstantNoiseLaw};
+    /// # use nalgebra::dmatrix;
+    /// let loss = Quadratic::new(dmatrix![2.0, 0.0; 0.0, 1.0], dmatrix![0.0; 0.0]).unwrap();
+    /// let law =
+    ///     ConstantNoiseLaw::new(&loss, 0.5, 0.25, 0.0, &dmatrix![1.0, 0.5; 0.5, 1.0]).unwrap();
+    /// assert_eq!(law.spectral_radius(), 0.5); // both directions oscillate: sqrt(beta)
+    /// ```
     pub fn spectral_radius(&self) -> f64 {
         self.maps.iter().map(ModeMap::spectral_radius).fold(0.0, f64::max)
     }
@@ -107,6 +160,19 @@ impl ConstantNoiseLaw {
     ///
     /// # Errors
     /// [`TheoryError::Unstable`]; [`TheoryError::Singular`] for a direction without curvature.
+    ///
+    /// ```
+    /// # use langevin_theory::{Quadratic, discrete::ConstantNoiseLaw};
+    /// # use nalgebra::dmatrix;
+    /// let loss = Quadratic::new(dmatrix![2.0, 0.0; 0.0, 1.0], dmatrix![0.0; 0.0]).unwrap();
+    /// let law =
+    ///     ConstantNoiseLaw::new(&loss, 0.5, 0.5, 0.0, &dmatrix![1.0, 0.5; 0.5, 1.0]).unwrap();
+    /// let covariance = law.stationary_covariance_in_eigenbasis().unwrap();
+    /// assert!((covariance[(0, 1)] - 0.5 / 3.0).abs() < 1e-15); // E[theta_1 theta_2]
+    /// // E[theta_1 v_2] = (h_1 - h_2 / 2) / 0.75 of it
+    /// assert!((covariance[(0, 3)] - 1.0 / 3.0).abs() < 1e-15);
+    /// assert!(covariance[(1, 2)].abs() < 1e-15); // E[theta_2 v_1]
+    /// ```
     pub fn stationary_covariance_in_eigenbasis(&self) -> Result<DMatrix<f64>> {
         self.require_stable()?;
         let size = self.maps.len();
@@ -115,65 +181,155 @@ impl ConstantNoiseLaw {
         Ok(phase_space_covariance(&self.maps, &position))
     }
 
-    /// Stationary covariance of (theta, v) in the original coordinates, 2d x 2d.
+    /// Stationary covariance of (theta, v) in the original coordinates, 2d x 2d,
+    #[doc = equation!(
+        r"\begin{pmatrix} P & C \\ C^\top & V \end{pmatrix}, \qquad V = \frac{H_\lambda P + P H_\lambda}{\eta (1+\beta)}, \qquad C + C^\top = \eta V, \qquad H_\lambda = H + \lambda I"
+    )]
+    /// (identities I1 and I2).
     ///
     /// # Errors
     /// As [`ConstantNoiseLaw::stationary_covariance_in_eigenbasis`].
+    ///
+    /// ```
+    /// # use langevin_theory::{Quadratic, discrete::ConstantNoiseLaw};
+    /// # use nalgebra::dmatrix;
+    /// let loss = Quadratic::new(dmatrix![2.0, 0.5; 0.5, 1.0], dmatrix![0.0; 0.0]).unwrap();
+    /// let law =
+    ///     ConstantNoiseLaw::new(&loss, 0.5, 0.5, 0.0, &dmatrix![1.0, 0.0; 0.0, 3.0]).unwrap();
+    /// let covariance = law.stationary_covariance().unwrap();
+    /// let (p, v) = (covariance.view((0, 0), (2, 2)), covariance.view((2, 2), (2, 2)));
+    /// assert!((loss.hessian() * p + p * loss.hessian() - v * 0.75).amax() < 1e-14);
+    /// ```
     pub fn stationary_covariance(&self) -> Result<DMatrix<f64>> {
         Ok(rotate_blocks(&self.quadratic, &self.stationary_covariance_in_eigenbasis()?))
     }
 
-    /// E[z_{k+n} z_k^T] = M^n Cov, z = (theta, v), in the eigenbasis, 2d x 2d.
+    /// Covariance of z = (theta, v) with itself n steps later in the eigenbasis, 2d x 2d; the row belongs to the later
+    /// time,
+    #[doc = equation!(r"\mathbb E\, z_{k+n} z_k^\top = M^n \operatorname{Cov}(z).")]
     ///
     /// # Errors
     /// As [`ConstantNoiseLaw::stationary_covariance_in_eigenbasis`].
+    ///
+    /// ```
+    /// # use langevin_theory::{Quadratic, Steps, discrete::ConstantNoiseLaw};
+    /// # use nalgebra::dmatrix;
+    /// let loss = Quadratic::new(dmatrix![2.0, 0.0; 0.0, 1.0], dmatrix![0.0; 0.0]).unwrap();
+    /// let law =
+    ///     ConstantNoiseLaw::new(&loss, 0.5, 0.5, 0.0, &dmatrix![1.0, 0.5; 0.5, 1.0]).unwrap();
+    /// let lagged = law.lag_covariance_in_eigenbasis(Steps(1)).unwrap();
+    /// let alone = law.mode(1).unwrap().lag_covariance(Steps(1)).unwrap();
+    /// assert!(
+    ///     (lagged[(1, 3)] - alone[0][1]).abs() < 1e-15
+    ///         && (lagged[(3, 1)] - alone[1][0]).abs() < 1e-15
+    /// );
+    /// ```
     pub fn lag_covariance_in_eigenbasis(&self, lag: Steps) -> Result<DMatrix<f64>> {
         Ok(apply_power(&self.maps, lag, &self.stationary_covariance_in_eigenbasis()?))
     }
 
-    /// E[z_{k+n} z_k^T], z = (theta, v), in the original coordinates, 2d x 2d; the row belongs to the later time.
+    /// Covariance of z = (theta, v) with itself n steps later in the original coordinates, 2d x 2d; the row belongs to
+    /// the later time.
     ///
     /// # Errors
     /// As [`ConstantNoiseLaw::stationary_covariance_in_eigenbasis`].
+    ///
+    /// ```
+    /// # use langevin_theory::{Quadratic, Steps, discrete::ConstantNoiseLaw};
+    /// # use nalgebra::dmatrix;
+    /// let loss = Quadratic::new(dmatrix![2.0, 0.5; 0.5, 1.0], dmatrix![0.0; 0.0]).unwrap();
+    /// let law =
+    ///     ConstantNoiseLaw::new(&loss, 0.5, 0.5, 0.0, &dmatrix![1.0, 0.0; 0.0, 3.0]).unwrap();
+    /// let (now, next) =
+    ///     (law.lag_covariance(Steps(0)).unwrap(), law.lag_covariance(Steps(1)).unwrap());
+    /// // theta' = theta + eta v', seen from the same earlier state
+    /// let step = (next.rows(0, 2) - now.rows(0, 2)) - next.rows(2, 2) * 0.5;
+    /// assert!(step.amax() < 1e-14);
+    /// ```
     pub fn lag_covariance(&self, lag: Steps) -> Result<DMatrix<f64>> {
         Ok(rotate_blocks(&self.quadratic, &self.lag_covariance_in_eigenbasis(lag)?))
     }
 
-    /// E|theta_k - theta_{k-1}|^2.
+    /// Mean squared step in the stationary state, in units of theta squared,
+    #[doc = equation!(r"\mathbb E \lVert \theta_k - \theta_{k-1} \rVert^2 = \eta^2 \operatorname{tr} V,")]
+    /// the exact counterpart of (16).
     ///
     /// # Errors
-    /// [`TheoryError::Unstable`].
+    /// [`TheoryError::Unstable`], [`TheoryError::Overflow`].
+    ///
+    /// ```
+    /// # use langevin_theory::{Quadratic, discrete::ConstantNoiseLaw};
+    /// # use nalgebra::dmatrix;
+    /// let loss = Quadratic::new(dmatrix![2.0, 0.0; 0.0, 1.0], dmatrix![0.0; 0.0]).unwrap();
+    /// let law =
+    ///     ConstantNoiseLaw::new(&loss, 0.5, 0.5, 0.0, &dmatrix![1.0, 0.5; 0.5, 1.0]).unwrap();
+    /// assert!((law.speed().unwrap() - 0.25 * (2.0 + 1.6)).abs() < 1e-15);
+    /// ```
     pub fn speed(&self) -> Result<f64> {
         self.modes().map(|law| law?.speed()).sum()
     }
 
-    /// E|theta_t - theta_0|^2 from a stationary start.
+    /// Mean squared displacement after t steps from a stationary start, the sum of [`ModeLaw::displacement`] over the
+    /// eigendirections,
+    #[doc = equation!(r"\mathbb E \lVert \theta_t - \theta_0 \rVert^2.")]
     ///
     /// # Errors
-    /// [`TheoryError::Unstable`].
+    /// [`TheoryError::Unstable`], [`TheoryError::Overflow`].
+    ///
+    /// ```
+    /// # use langevin_theory::{Quadratic, Steps, discrete::ConstantNoiseLaw};
+    /// # use nalgebra::dmatrix;
+    /// let loss = Quadratic::new(dmatrix![2.0, 0.0; 0.0, 1.0], dmatrix![0.0; 0.0]).unwrap();
+    /// let law =
+    ///     ConstantNoiseLaw::new(&loss, 0.5, 0.5, 0.0, &dmatrix![1.0, 0.5; 0.5, 1.0]).unwrap();
+    /// assert!((law.displacement(Steps(1)).unwrap() - law.speed().unwrap()).abs() < 1e-15);
+    /// // 2 tr P
+    /// assert!((law.displacement(Steps(500)).unwrap() - 2.0 * (0.375 + 0.6)).abs() < 1e-14);
+    /// ```
     pub fn displacement(&self, steps: Steps) -> Result<f64> {
         self.modes().map(|law| law?.displacement(steps)).sum()
     }
 
-    /// E[tr (H + lambda) (theta - mu)(theta - mu)^T] / 2.
+    /// Mean of the regularised loss above its minimum in the stationary state,
+    #[doc = equation!(r"\tfrac12 \operatorname{tr} \left( (H + \lambda I) P \right).")]
     ///
     /// # Errors
-    /// [`TheoryError::Unstable`], [`TheoryError::Singular`].
+    /// [`TheoryError::Unstable`], [`TheoryError::Singular`], [`TheoryError::Overflow`].
+    ///
+    /// ```
+    /// # use langevin_theory::{Quadratic, discrete::ConstantNoiseLaw};
+    /// # use nalgebra::dmatrix;
+    /// let loss = Quadratic::new(dmatrix![2.0, 0.0; 0.0, 1.0], dmatrix![0.0; 0.0]).unwrap();
+    /// let law =
+    ///     ConstantNoiseLaw::new(&loss, 0.5, 0.5, 0.0, &dmatrix![1.0, 0.5; 0.5, 1.0]).unwrap();
+    /// assert!((law.potential_energy().unwrap() - 0.5 * (2.0 * 0.375 + 0.6)).abs() < 1e-15);
+    /// ```
     pub fn potential_energy(&self) -> Result<f64> {
         self.modes().map(|law| law?.potential_energy()).sum()
     }
 
-    /// E[m |v|^2] / 2 with m = eta (1 + beta) / 2.
+    /// Mean kinetic energy in the stationary state,
+    #[doc = equation!(r"\tfrac12 m \operatorname{tr} V, \qquad m = \tfrac12 \eta (1+\beta);")]
+    /// it equals the potential energy (identity I1, erratum E27).
     ///
     /// # Errors
-    /// [`TheoryError::Unstable`].
+    /// [`TheoryError::Unstable`], [`TheoryError::Overflow`].
+    ///
+    /// ```
+    /// # use langevin_theory::{Quadratic, discrete::ConstantNoiseLaw};
+    /// # use nalgebra::dmatrix;
+    /// let loss = Quadratic::new(dmatrix![2.0, 0.0; 0.0, 1.0], dmatrix![0.0; 0.0]).unwrap();
+    /// let law =
+    ///     ConstantNoiseLaw::new(&loss, 0.5, 0.5, 0.0, &dmatrix![1.0, 0.5; 0.5, 1.0]).unwrap();
+    /// assert!((law.kinetic_energy().unwrap() - law.potential_energy().unwrap()).abs() < 1e-15);
+    /// ```
     pub fn kinetic_energy(&self) -> Result<f64> {
         self.modes().map(|law| law?.kinetic_energy()).sum()
     }
 }
 
-/// The 2d x 2d covariance of (theta, v) that belongs to a position covariance in the eigenbasis (identities I1, I2; they
-/// hold for any noise whose mean given the past is zero).
+/// The 2d x 2d covariance of (theta, v) that belongs to a position covariance in the eigenbasis (identities I1, I2;
+/// they hold for any noise whose mean given the past is zero).
 pub(crate) fn phase_space_covariance(maps: &[ModeMap], position: &DMatrix<f64>) -> DMatrix<f64> {
     let size = maps.len();
     let mut full = DMatrix::zeros(2 * size, 2 * size);

@@ -1,18 +1,36 @@
-//! The deterministic part of one eigendirection: the map `M = [[1-u, eta b], [-h, b]]` with `u = eta h`, its regime and
-//! its powers (errata section 5, items 1 and 2).
-//!
-//! ```text
-//! M^n = [[A_n, eta b U_n], [-h U_n, B_n]],   A_n = U_{n+1} - b U_n = 1 - u W_n,   B_n = b (U_n - U_{n-1})
-//! U_0 = 0, U_1 = 1, U_{n+1} = T U_n - b U_{n-1},   T = 1 + b - u,   W_n = U_1 + ... + U_n
-//! ```
-//!
+//! The deterministic part of one eigendirection: the map M, its regime and its powers (errata section 5, items 1, 2).
+#![doc = langevin_equation::equation!(
+    r"M = \begin{pmatrix} 1-u & \eta\beta \\ -h & \beta \end{pmatrix}, \qquad M^n = \begin{pmatrix} A_n & \eta\beta U_n \\ -h U_n & B_n \end{pmatrix}, \qquad u = \eta h,"
+)]
+#![doc = langevin_equation::equation!(
+    r"A_n = U_{n+1} - \beta U_n = 1 - u W_n, \qquad B_n = \beta (U_n - U_{n-1}), \qquad W_n = U_1 + \dots + U_n,"
+)]
+#![doc = langevin_equation::equation!(
+    r"U_0 = 0, \qquad U_1 = 1, \qquad U_{n+1} = T U_n - \beta U_{n-1}, \qquad T = 1 + \beta - u."
+)]
 //! `U_n` comes from logarithms of the roots, so its relative error does not grow with n; `W_n` from
 //! `W_{2n} = W_n (2 - u W_n) + b U_n^2`, which has no cancellation when `u n` is tiny (and from `(1 - A_n) / u` where
 //! T < 0).
 
+use langevin_equation::equation;
+
 use crate::extended_precision::Extended;
 
 /// Character of the two roots of the map (erratum E31).
+///
+/// In units of u = eta h, the borders are
+#[doc = equation!(r"(1 - \sqrt\beta)^2, \qquad (1 + \sqrt\beta)^2, \qquad 2(1+\beta).")]
+///
+/// ```
+/// use langevin_theory::discrete::{ModeMap, Regime};
+/// // beta = 1/4: the borders are 1/4, 9/4, 5/2
+/// let regime = |u: f64| ModeMap::new(u, 0.25, 1.0).regime();
+/// assert_eq!(
+///     [regime(0.2), regime(0.25), regime(1.0)],
+///     [Regime::Overdamped, Regime::Critical, Regime::Underdamped]
+/// );
+/// assert_eq!([regime(2.4), regime(2.5)], [Regime::Alternating, Regime::Unstable]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Regime {
     /// Two distinct positive roots: eta h < (1 - sqrt(beta))^2.
@@ -29,6 +47,11 @@ pub enum Regime {
 
 impl Regime {
     /// The name used in files and reports.
+    ///
+    /// ```
+    /// # use langevin_theory::discrete::Regime;
+    /// assert_eq!(Regime::Alternating.name(), "alternating");
+    /// ```
     pub fn name(self) -> &'static str {
         match self {
             Self::Overdamped => "overdamped",
@@ -40,7 +63,11 @@ impl Regime {
     }
 }
 
-/// Powers of the map of one eigendirection.
+/// Powers of the map of one eigendirection (errata section 5, items 1 and 2), acting on (position, velocity).
+#[doc = equation!(
+    r"M = \begin{pmatrix} 1-u & \eta\beta \\ -h & \beta \end{pmatrix}, \qquad u = \eta h, \qquad M^n = \begin{pmatrix} U_{n+1} - \beta U_n & \eta\beta U_n \\ -h U_n & \beta (U_n - U_{n-1}) \end{pmatrix},"
+)]
+#[doc = equation!(r"U_0 = 0, \qquad U_1 = 1, \qquad U_{n+1} = T U_n - \beta U_{n-1}, \qquad T = 1 + \beta - u.")]
 ///
 /// ```
 /// use langevin_theory::discrete::{ModeMap, Regime};
@@ -76,6 +103,12 @@ pub(crate) struct MapPower {
 
 impl ModeMap {
     /// The map for a learning rate, a momentum in [0, 1) and a curvature h = rho + lambda (any finite number).
+    ///
+    /// ```
+    /// # use langevin_theory::discrete::ModeMap;
+    /// let map = ModeMap::new(0.1, 0.9, 2.0 + 0.5); // rho = 2, lambda = 1/2
+    /// assert_eq!(map.rate_times_curvature(), 0.25);
+    /// ```
     pub fn new(learning_rate: f64, momentum: f64, curvature: f64) -> Self {
         let rate_times_curvature = Extended::product(learning_rate, curvature);
         let one_plus_b = Extended::sum(1.0, momentum);
@@ -109,42 +142,89 @@ impl ModeMap {
         }
     }
 
-    /// eta.
+    /// Learning rate eta: time per step.
+    ///
+    /// ```
+    /// # use langevin_theory::discrete::ModeMap;
+    /// assert_eq!(ModeMap::new(0.1, 0.9, 2.0).learning_rate(), 0.1);
+    /// ```
     pub fn learning_rate(&self) -> f64 {
         self.learning_rate
     }
 
-    /// beta.
+    /// Momentum beta, without unit.
+    ///
+    /// ```
+    /// # use langevin_theory::discrete::ModeMap;
+    /// assert_eq!(ModeMap::new(0.1, 0.9, 2.0).momentum(), 0.9);
+    /// ```
     pub fn momentum(&self) -> f64 {
         self.momentum
     }
 
-    /// h = rho + lambda.
+    /// Curvature h = rho + lambda.
+    ///
+    /// ```
+    /// # use langevin_theory::discrete::ModeMap;
+    /// assert_eq!(ModeMap::new(0.1, 0.9, 2.0).curvature(), 2.0);
+    /// ```
     pub fn curvature(&self) -> f64 {
         self.curvature
     }
 
-    /// u = eta h.
+    /// u = eta h, without unit.
+    ///
+    /// ```
+    /// # use langevin_theory::discrete::ModeMap;
+    /// assert_eq!(ModeMap::new(0.1, 0.9, 2.0).rate_times_curvature(), 0.2);
+    /// ```
     pub fn rate_times_curvature(&self) -> f64 {
         self.rate_times_curvature
     }
 
-    /// Distance of eta h to the stability edge, 2 (1 + beta) - eta h, to full relative precision.
+    /// Distance to the stability edge, to full relative precision, without unit,
+    #[doc = equation!(r"2(1+\beta) - \eta h.")]
+    ///
+    /// ```
+    /// # use langevin_theory::discrete::ModeMap;
+    /// assert_eq!(ModeMap::new(0.5, 0.5, 1.0).edge_distance(), 2.5);
+    /// ```
     pub fn edge_distance(&self) -> f64 {
         self.edge_distance
     }
 
     /// Character of the roots.
+    ///
+    /// ```
+    /// # use langevin_theory::discrete::{ModeMap, Regime};
+    /// // plain SGD never oscillates
+    /// assert_eq!(ModeMap::new(0.5, 0.0, 1.0).regime(), Regime::Overdamped);
+    /// ```
     pub fn regime(&self) -> Regime {
         self.regime
     }
 
-    /// Whether the mean converges: 0 < eta h < 2 (1 + beta).
+    /// Whether the mean converges:
+    #[doc = equation!(r"0 < \eta h < 2(1+\beta).")]
+    ///
+    /// ```
+    /// # use langevin_theory::discrete::ModeMap;
+    /// assert!(
+    ///     ModeMap::new(0.1, 0.9, 37.9).is_stable() && !ModeMap::new(0.1, 0.9, 38.1).is_stable()
+    /// );
+    /// ```
     pub fn is_stable(&self) -> bool {
         self.regime != Regime::Unstable
     }
 
-    /// The two eigenvalues of M as `[real, imaginary]`; the larger real part (or positive imaginary part) first.
+    /// The two eigenvalues of M as `[real, imaginary]`, 2 x 2; the larger real part (or positive imaginary part) first,
+    #[doc = equation!(r"r_\pm = \tfrac12 \left( T \pm \sqrt{T^2 - 4\beta} \right), \qquad T = 1 + \beta - \eta h.")]
+    ///
+    /// ```
+    /// # use langevin_theory::discrete::ModeMap;
+    /// let [[re, im], second] = ModeMap::new(0.5, 0.5, 1.0).roots(); // T = 1, T^2 - 4 beta = -1
+    /// assert!(re == 0.5 && (im - 0.5).abs() < 1e-15 && second == [re, -im]);
+    /// ```
     pub fn roots(&self) -> [[f64; 2]; 2] {
         if self.discriminant < 0.0 {
             let imaginary = 0.5 * (-self.discriminant).sqrt();
@@ -156,7 +236,15 @@ impl ModeMap {
         }
     }
 
-    /// Largest modulus of the roots.
+    /// Largest modulus of the roots: the factor by which the mean shrinks per step. It is sqrt(beta) where they are
+    /// complex.
+    ///
+    /// ```
+    /// # use langevin_theory::discrete::ModeMap;
+    /// assert_eq!(ModeMap::new(0.5, 0.25, 1.0).spectral_radius(), 0.5);
+    /// // beta = 0: |1 - u|
+    /// assert!((ModeMap::new(0.5, 0.0, 1.5).spectral_radius() - 0.25).abs() < 1e-15);
+    /// ```
     pub fn spectral_radius(&self) -> f64 {
         if self.discriminant < 0.0 { self.momentum.sqrt() } else { self.log_radius().exp() }
     }
@@ -185,7 +273,16 @@ impl ModeMap {
         if self.trace >= 0.0 || n % 2 == 1 { 1.0 } else { -1.0 }
     }
 
-    /// U_n: the position, in units of eta, n steps after a unit kick of the velocity.
+    /// The position, in units of eta, n steps after a unit kick of the velocity (n in steps),
+    #[doc = equation!(r"U_n = \frac{r_+^n - r_-^n}{r_+ - r_-}.")]
+    ///
+    /// ```
+    /// # use langevin_theory::discrete::ModeMap;
+    /// let map = ModeMap::new(0.5, 0.5, 1.0); // U_{n+1} = U_n - U_{n-1} / 2
+    /// for (n, expected) in [0.0, 1.0, 1.0, 0.5, 0.0, -0.25].into_iter().enumerate() {
+    ///     assert!((map.impulse(n as u64) - expected).abs() < 1e-15);
+    /// }
+    /// ```
     pub fn impulse(&self, n: u64) -> f64 {
         if n < 2 {
             return n as f64;
@@ -220,7 +317,15 @@ impl ModeMap {
         self.impulse(n) - self.impulse(n.saturating_sub(1))
     }
 
-    /// W_n = U_1 + ... + U_n.
+    /// The sum of impulses over the first n steps,
+    #[doc = equation!(r"W_n = \sum_{j=1}^{n} U_j = \frac{1 - U_{n+1} + \beta U_n}{\eta h},")]
+    /// without the cancellation of the closed form when u n is tiny; n without curvature at beta = 0.
+    ///
+    /// ```
+    /// # use langevin_theory::discrete::ModeMap;
+    /// assert!((ModeMap::new(0.5, 0.5, 1.0).impulse_sum(3) - 2.5).abs() < 1e-15); // 1 + 1 + 1/2
+    /// assert_eq!(ModeMap::new(0.5, 0.0, 0.0).impulse_sum(1000), 1000.0);
+    /// ```
     pub fn impulse_sum(&self, n: u64) -> f64 {
         if self.trace < 0.0 {
             return self.oscillating_sum(n);
@@ -235,8 +340,8 @@ impl ModeMap {
         walk.sum
     }
 
-    /// W_n where the roots have negative real parts: u is of order one, so 1 - A_n does not cancel, while doubling would
-    /// amplify rounding errors (A_n is far above 1 in between).
+    /// W_n where the roots have negative real parts: u is of order one, so 1 - A_n does not cancel, while doubling
+    /// would amplify rounding errors (A_n is far above 1 in between).
     fn oscillating_sum(&self, n: u64) -> f64 {
         (1.0 - (self.impulse(n + 1) - self.momentum * self.impulse(n))) / self.rate_times_curvature
     }
@@ -255,7 +360,7 @@ impl ModeMap {
         self.power_with_sum(n, self.impulse_sum(n))
     }
 
-    /// M^n as a row-major 2 x 2 matrix acting on (position, velocity).
+    /// M^n as a row-major 2 x 2 matrix acting on (position, velocity), n in steps.
     ///
     /// ```
     /// use langevin_theory::discrete::ModeMap;

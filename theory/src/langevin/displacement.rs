@@ -1,11 +1,27 @@
 //! Equation (17), the mean squared displacement, as it can be read (errata E01, E02). All readings are kept because the
 //! toolkit shows which of them is refuted.
 
+use langevin_equation::equation;
+
 use super::mode::LangevinMode;
 use crate::error::{Result, TheoryError};
 use crate::time::Steps;
 
-/// Where the velocity correlation of (17) is evaluated.
+/// Where the velocity correlation C_l of (17) is evaluated.
+///
+/// ```
+/// use langevin_theory::langevin::{
+///     DisplacementReading, LangevinMode, displacement_equation17,
+/// };
+/// use langevin_theory::{Hyperparameters, Steps};
+/// let sgd = Hyperparameters::new(0.1, 0.9, 0.0, 1).unwrap();
+/// let mode = LangevinMode::new(&sgd, 1.0, 1.0).unwrap();
+/// let after =
+///     |reading| displacement_equation17(&sgd, &[mode], reading, &[Steps(4)]).unwrap()[0];
+/// let exact = mode.displacement(Steps(4)).unwrap();
+/// assert!((after(DisplacementReading::StepsAsTime) / exact - 1.0).abs() < 0.02);
+/// assert!(after(DisplacementReading::AsPrinted) / exact < 0.5); // erratum E01
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DisplacementReading {
     /// C_l(eta k): steps converted to time.
@@ -17,19 +33,27 @@ pub enum DisplacementReading {
 /// Largest step count for which (17) is summed; it has no closed form worth having, being wrong.
 const LONGEST_SUM: u64 = 20_000_000;
 
-/// Equation (17) for several step counts: the discrete identity delta = eta v combined with the velocity correlation of the
-/// SDE, `eta^2 sum_l V_l [ t + 2 sum_{k=1}^{t} (t - k) C_l ]`.
+/// Equation (17) for several step counts, one value each, in units of theta squared.
+///
+/// It combines the discrete identity delta = eta v with the velocity correlation of the SDE,
+#[doc = equation!(
+    r"\mathbb E \lVert \Delta_t \rVert^2 = \eta^2 \sum_l V_l \Bigl[ t + 2 \sum_{k=1}^{t} (t-k)\, C_l \Bigr],"
+)]
+/// with C_l at eta k or at k. Either way it grows without bound (erratum E02).
 ///
 /// # Errors
 /// [`TheoryError::InvalidValue`] for more than twenty million steps.
 ///
 /// ```
-/// use langevin_theory::langevin::{DisplacementReading, LangevinMode, displacement_equation17};
+/// use langevin_theory::langevin::{
+///     DisplacementReading, LangevinMode, displacement_equation17,
+/// };
 /// use langevin_theory::{Hyperparameters, Steps};
 /// let sgd = Hyperparameters::new(0.1, 0.9, 0.0, 1).unwrap();
 /// let mode = LangevinMode::new(&sgd, 1.0, 1.0).unwrap();
 /// let reading = DisplacementReading::StepsAsTime;
-/// let curve = displacement_equation17(&sgd, &[mode], reading, &[Steps(0), Steps(1)]).unwrap();
+/// let curve =
+///     displacement_equation17(&sgd, &[mode], reading, &[Steps(0), Steps(1)]).unwrap();
 /// assert!(curve[0] == 0.0 && (curve[1] - 0.01 / sgd.kappa()).abs() < 1e-15);
 /// ```
 pub fn displacement_equation17(

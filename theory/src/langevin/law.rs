@@ -1,13 +1,13 @@
 //! The Ornstein-Uhlenbeck process (5), (6) on a whole quadratic: drift, diffusion, moments (7)-(9), the decomposition
-//! A = (D + Q) U of section 5 in its general form Q = A B - D, speed (16), displacement (17), losses and energies of G.3.
+//! A = (D + Q) U of section 5 in its general form Q = A B - D, speed (16), displacement (17), losses and energies of
+//! G.3.
 //!
-//! In the eigenbasis of H, with w = omega^2 and S the noise rate of the velocity (erratum E43):
-//!
-//! ```text
-//! P_ij = S_ij / (2 gamma (w_i + w_j) + (w_i - w_j)^2 / (4 gamma)),   V_ij = (w_i + w_j)/2 P_ij
-//! C_ij = E[theta_i v_j] = (w_i - w_j)/(4 gamma) P_ij
-//! ```
+//! In the eigenbasis of H, with w = omega^2 and R the noise rate of the velocity (erratum E43):
+#![doc = langevin_equation::equation!(
+    r"P_{ij} = \frac{R_{ij}}{2\gamma (w_i + w_j) + \frac{(w_i - w_j)^2}{4\gamma}}, \qquad V_{ij} = \frac{w_i + w_j}{2} P_{ij}, \qquad C_{ij} = \mathbb E\, [\theta v^\top]_{ij} = \frac{w_i - w_j}{4\gamma} P_{ij}."
+)]
 
+use langevin_equation::equation;
 use nalgebra::{DMatrix, DVector};
 
 use super::displacement::{DisplacementReading, displacement_equation17};
@@ -21,6 +21,18 @@ use crate::quadratic::Quadratic;
 use crate::time::{Steps, Time};
 
 /// The gradient-noise covariance Sigma of the SDE (not divided by S).
+///
+/// ```
+/// use langevin_theory::langevin::{LangevinLaw, NoiseModel};
+/// use langevin_theory::{Hyperparameters, Quadratic};
+/// use nalgebra::dmatrix;
+/// let loss = Quadratic::new(dmatrix![2.0, 0.0; 0.0, 1.0], dmatrix![0.0; 0.0]).unwrap();
+/// let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 4).unwrap();
+/// let speed = |noise| LangevinLaw::new(&loss, &sgd, noise).unwrap().speed();
+/// // the same Sigma, said in two ways
+/// let matrix = NoiseModel::Covariance(dmatrix![8.0, 0.0; 0.0, 4.0]);
+/// assert_eq!(speed(NoiseModel::ProportionalToHessian(4.0)), speed(matrix));
+/// ```
 #[derive(Clone, Debug)]
 pub enum NoiseModel {
     /// Assumption 3: Sigma = sigma^2 H.
@@ -29,7 +41,18 @@ pub enum NoiseModel {
     Covariance(DMatrix<f64>),
 }
 
-/// The SDE on a quadratic loss with one output.
+/// The SDE on a quadratic loss with one output, equations (5), (6).
+#[doc = equation!(
+    r"d \begin{pmatrix} \theta \\ v \end{pmatrix} = -A \begin{pmatrix} \theta - \mu \\ v \end{pmatrix} dt + \sqrt{2 \kappa^{-1} D}\; dW,"
+)]
+#[doc = equation!(
+    r"A = \begin{pmatrix} 0 & -I \\ \frac{2}{\eta (1+\beta)} (H + \lambda I) & \frac{2 (1-\beta)}{\eta (1+\beta)} I \end{pmatrix}, \qquad D = \begin{pmatrix} 0 & 0 \\ 0 & \frac{2 (1-\beta)}{\eta (1+\beta)} \Sigma \end{pmatrix}."
+)]
+/// Sigma need not be proportional to H (erratum E43). In the eigenbasis of H, with w = omega^2 and the noise rate R of
+/// the velocity, the stationary covariance is
+#[doc = equation!(
+    r"P_{ij} = \frac{R_{ij}}{2\gamma (w_i + w_j) + \frac{(w_i - w_j)^2}{4\gamma}}, \qquad C_{ij} = \mathbb E\, [\theta v^\top]_{ij} = \frac{w_i - w_j}{4\gamma} P_{ij}, \qquad V_{ij} = \frac{w_i + w_j}{2} P_{ij}, \qquad R = \frac{4 \Sigma}{S \eta (1+\beta)^2}."
+)]
 ///
 /// ```
 /// use langevin_theory::langevin::{LangevinLaw, NoiseModel};
@@ -38,7 +61,8 @@ pub enum NoiseModel {
 /// let loss = Quadratic::new(dmatrix![2.0, 0.5; 0.5, 1.0], dmatrix![1.0; 0.0]).unwrap();
 /// let sgd = Hyperparameters::new(0.1, 0.9, 0.0, 8).unwrap();
 /// let law = LangevinLaw::new(&loss, &sgd, NoiseModel::ProportionalToHessian(1.0)).unwrap();
-/// assert!((law.speed() - 0.01 / sgd.kappa() * 3.0).abs() < 1e-15);    // (16): eta^2 sigma^2 tr H / kappa
+/// // (16): eta^2 sigma^2 tr H / kappa
+/// assert!((law.speed() - 0.01 / sgd.kappa() * 3.0).abs() < 1e-15);
 /// assert_eq!(law.entropy_production_with_parity().unwrap(), 0.0);
 /// ```
 #[derive(Clone, Debug)]
@@ -52,11 +76,22 @@ pub struct LangevinLaw {
 }
 
 impl LangevinLaw {
-    /// The process for a loss, hyperparameters and a noise model.
+    /// The process for a loss, hyperparameters and a noise model. Of a loss with several outputs the minimum is that of
+    /// the first.
     ///
     /// # Errors
     /// [`TheoryError::InvalidValue`] for a negative sigma^2; [`TheoryError::Shape`], [`TheoryError::NotFinite`],
     /// [`TheoryError::NotPositiveSemiDefinite`] for a covariance that is none.
+    ///
+    /// ```
+    /// # use langevin_theory::{Hyperparameters, Quadratic, langevin::{LangevinLaw, NoiseModel}};
+    /// # use nalgebra::dmatrix;
+    /// let loss = Quadratic::new(dmatrix![2.0], dmatrix![1.0]).unwrap();
+    /// let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 4).unwrap();
+    /// let error =
+    ///     LangevinLaw::new(&loss, &sgd, NoiseModel::ProportionalToHessian(-1.0)).unwrap_err();
+    /// assert_eq!(error.to_string(), "sigma2 is -1; it must be finite and at least 0");
+    /// ```
     pub fn new(quadratic: &Quadratic, sgd: &Hyperparameters, noise: NoiseModel) -> Result<Self> {
         let size = quadratic.dimension();
         let (noise, commuting) = match noise {
@@ -81,19 +116,48 @@ impl LangevinLaw {
     }
 
     /// The loss.
+    ///
+    /// ```
+    /// # use langevin_theory::{Hyperparameters, Quadratic, langevin::{LangevinLaw, NoiseModel}};
+    /// # use nalgebra::dmatrix;
+    /// let loss = Quadratic::new(dmatrix![2.0, 0.0; 0.0, 1.0], dmatrix![2.0; 1.0]).unwrap();
+    /// let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 4).unwrap();
+    /// let law = LangevinLaw::new(&loss, &sgd, NoiseModel::ProportionalToHessian(4.0)).unwrap();
+    /// assert_eq!(law.quadratic().rank(), 2);
+    /// ```
     pub fn quadratic(&self) -> &Quadratic {
         &self.quadratic
     }
 
     /// The hyperparameters.
+    ///
+    /// ```
+    /// # use langevin_theory::{Hyperparameters, Quadratic, langevin::{LangevinLaw, NoiseModel}};
+    /// # use nalgebra::dmatrix;
+    /// let loss = Quadratic::new(dmatrix![2.0, 0.0; 0.0, 1.0], dmatrix![2.0; 1.0]).unwrap();
+    /// let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 4).unwrap();
+    /// let law = LangevinLaw::new(&loss, &sgd, NoiseModel::ProportionalToHessian(4.0)).unwrap();
+    /// assert_eq!(law.hyperparameters().kappa(), 4.0);
+    /// ```
     pub fn hyperparameters(&self) -> &Hyperparameters {
         &self.sgd
     }
 
-    /// Each eigendirection by itself.
+    /// Each eigendirection by itself (d of them), by descending curvature.
     ///
     /// # Errors
     /// [`TheoryError::InvalidValue`].
+    ///
+    /// ```
+    /// # use langevin_theory::{Hyperparameters, Quadratic, langevin::{LangevinLaw, NoiseModel}};
+    /// # use nalgebra::dmatrix;
+    /// let loss = Quadratic::new(dmatrix![2.0, 0.0; 0.0, 1.0], dmatrix![2.0; 1.0]).unwrap();
+    /// let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 4).unwrap();
+    /// let law = LangevinLaw::new(&loss, &sgd, NoiseModel::ProportionalToHessian(4.0)).unwrap();
+    /// let variances: Vec<f64> =
+    ///     law.modes().unwrap().iter().map(|mode| mode.velocity_variance()).collect();
+    /// assert_eq!(variances, [2.0, 1.0]); // sigma^2 rho / kappa
+    /// ```
     pub fn modes(&self) -> Result<Vec<LangevinMode>> {
         let eigenvalues = self.quadratic.eigenvalues();
         (0..self.oscillators.len())
@@ -116,7 +180,20 @@ impl LangevinLaw {
         full
     }
 
-    /// The drift matrix A of (6), 2d x 2d.
+    /// The drift matrix A of (6), 2d x 2d, per unit of time,
+    #[doc = equation!(
+        r"A = \begin{pmatrix} 0 & -I \\ \frac{2}{\eta (1+\beta)} (H + \lambda I) & \frac{2 (1-\beta)}{\eta (1+\beta)} I \end{pmatrix}."
+    )]
+    ///
+    /// ```
+    /// # use langevin_theory::{Hyperparameters, Quadratic, langevin::{LangevinLaw, NoiseModel}};
+    /// # use nalgebra::dmatrix;
+    /// let loss = Quadratic::new(dmatrix![2.0, 0.0; 0.0, 1.0], dmatrix![2.0; 1.0]).unwrap();
+    /// let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 4).unwrap();
+    /// let law = LangevinLaw::new(&loss, &sgd, NoiseModel::ProportionalToHessian(4.0)).unwrap();
+    /// let drift = law.drift();
+    /// assert_eq!((drift[(0, 2)], drift[(2, 0)], drift[(2, 2)]), (-1.0, 8.0, 4.0));
+    /// ```
     pub fn drift(&self) -> DMatrix<f64> {
         let size = self.size();
         let inertia = self.sgd.learning_rate() * (1.0 + self.sgd.momentum());
@@ -133,7 +210,17 @@ impl LangevinLaw {
         drift
     }
 
-    /// The diffusion matrix D of (6), 2d x 2d.
+    /// The diffusion matrix D of (6), 2d x 2d,
+    #[doc = equation!(r"D = \begin{pmatrix} 0 & 0 \\ 0 & \frac{2 (1-\beta)}{\eta (1+\beta)} \Sigma \end{pmatrix}.")]
+    ///
+    /// ```
+    /// # use langevin_theory::{Hyperparameters, Quadratic, langevin::{LangevinLaw, NoiseModel}};
+    /// # use nalgebra::{dmatrix, dvector};
+    /// let loss = Quadratic::new(dmatrix![2.0, 0.0; 0.0, 1.0], dmatrix![2.0; 1.0]).unwrap();
+    /// let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 4).unwrap();
+    /// let law = LangevinLaw::new(&loss, &sgd, NoiseModel::ProportionalToHessian(4.0)).unwrap();
+    /// assert_eq!(law.diffusion().diagonal(), dvector![0.0, 0.0, 32.0, 16.0]);
+    /// ```
     pub fn diffusion(&self) -> DMatrix<f64> {
         let zero = DMatrix::zeros(self.size(), self.size());
         self.assemble([&zero, &zero, &zero, &self.velocity_diffusion()])
@@ -143,10 +230,26 @@ impl LangevinLaw {
         &self.noise * (2.0 * self.oscillators[0].gamma())
     }
 
-    /// Mean of (theta, v) at a time from (theta_0, v_0), equation (7), 2d.
+    /// Mean of (theta, v), 2d entries, at a time from a fixed (theta_0, v_0), equation (7),
+    #[doc = equation!(
+        r"\mathbb E \begin{pmatrix} \theta_t \\ v_t \end{pmatrix} = \begin{pmatrix} \mu \\ 0 \end{pmatrix} + e^{-A t} \begin{pmatrix} \theta_0 - \mu \\ v_0 \end{pmatrix}."
+    )]
     ///
     /// # Errors
     /// [`TheoryError::Shape`].
+    ///
+    /// ```
+    /// # use langevin_theory::{Hyperparameters, Quadratic, Time, langevin::{LangevinLaw, NoiseModel}};
+    /// # use nalgebra::{dmatrix, dvector};
+    /// let loss = Quadratic::new(dmatrix![2.0, 0.0; 0.0, 1.0], dmatrix![2.0; 1.0]).unwrap();
+    /// let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 4).unwrap();
+    /// let law = LangevinLaw::new(&loss, &sgd, NoiseModel::ProportionalToHessian(4.0)).unwrap();
+    /// let mean =
+    ///     law.mean(&dvector![1.0, 2.0], &dvector![0.0, 0.0], Time::new(0.5).unwrap()).unwrap();
+    /// // the second direction is critically damped, gamma = omega = 2, from a distance of 1
+    /// let e = 1.0_f64.exp();
+    /// assert!((mean - dvector![1.0, 1.0 + 2.0 / e, 0.0, -2.0 / e]).amax() < 1e-14);
+    /// ```
     pub fn mean(&self, position: &DVector<f64>, velocity: &DVector<f64>, time: Time) -> Result<DVector<f64>> {
         let size = self.size();
         for (name, vector) in [("initial_position", position), ("initial_velocity", velocity)] {
@@ -163,7 +266,21 @@ impl LangevinLaw {
         Ok(DVector::from_iterator(2 * size, position.iter().chain(velocity.iter()).copied()))
     }
 
-    /// Covariance of (theta, v) at a time from a fixed start, equation (8) at t = s, 2d x 2d.
+    /// Covariance of (theta, v), 2d x 2d, at a time from a fixed start, equation (8) at t = s,
+    #[doc = equation!(
+        r"\kappa^{-1} \int_0^t e^{-A s}\, 2 D\, e^{-A^\top s}\, ds = \kappa^{-1} \left( B - e^{-A t} B e^{-A^\top t} \right)."
+    )]
+    ///
+    /// ```
+    /// # use langevin_theory::{Hyperparameters, Quadratic, Time, langevin::{LangevinLaw, NoiseModel}};
+    /// # use nalgebra::dmatrix;
+    /// let loss = Quadratic::new(dmatrix![2.0, 0.0; 0.0, 1.0], dmatrix![2.0; 1.0]).unwrap();
+    /// let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 4).unwrap();
+    /// let law = LangevinLaw::new(&loss, &sgd, NoiseModel::ProportionalToHessian(4.0)).unwrap();
+    /// let covariance = law.covariance(Time::new(0.5).unwrap());
+    /// // gamma = omega = 2, V = 1
+    /// assert!((covariance[(1, 1)] - 0.25 * (1.0 - 5.0 * (-2.0_f64).exp())).abs() < 1e-14);
+    /// ```
     pub fn covariance(&self, time: Time) -> DMatrix<f64> {
         let size = self.size();
         let mut blocks = [(); 4].map(|()| DMatrix::zeros(size, size));
@@ -179,10 +296,25 @@ impl LangevinLaw {
         self.assemble([&blocks[0], &blocks[1], &blocks[2], &blocks[3]])
     }
 
-    /// Position, cross (E[theta v^T]) and velocity blocks of the stationary covariance in the eigenbasis.
+    /// Position, cross (E[theta v^T]) and velocity blocks of the stationary covariance in the eigenbasis, each d x d.
     ///
     /// # Errors
     /// [`TheoryError::Singular`] when a direction has no curvature.
+    ///
+    /// ```
+    /// # use langevin_theory::{Hyperparameters, Quadratic, langevin::{LangevinLaw, NoiseModel}};
+    /// # use nalgebra::dmatrix;
+    /// let loss = Quadratic::new(dmatrix![2.0, 0.0; 0.0, 1.0], dmatrix![0.0; 0.0]).unwrap();
+    /// let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 4).unwrap();
+    /// // does not commute with H
+    /// let noise = NoiseModel::Covariance(dmatrix![1.0, 0.5; 0.5, 1.0]);
+    /// let [p, c, v] =
+    ///     LangevinLaw::new(&loss, &sgd, noise).unwrap().stationary_blocks().unwrap();
+    /// // w = 8, 4, gamma = 2, R = 2 Sigma: P_12 = 1 / (48 + 2), C_12 = 4/8 P_12, V_12 = 6 P_12
+    /// assert!((p[(0, 1)] - 0.02).abs() < 1e-15 && (c[(0, 1)] - 0.01).abs() < 1e-15);
+    /// assert!((v[(0, 1)] - 0.12).abs() < 1e-15);
+    /// assert_eq!(c[(1, 0)], -c[(0, 1)]);
+    /// ```
     pub fn stationary_blocks(&self) -> Result<[DMatrix<f64>; 3]> {
         let size = self.size();
         if self.oscillators.iter().any(|one| one.omega_squared() <= 0.0) {
@@ -200,19 +332,51 @@ impl LangevinLaw {
         Ok([position, cross, velocity])
     }
 
-    /// Stationary covariance B / kappa of (theta, v), equation (9), 2d x 2d.
+    /// Stationary covariance of (theta, v), 2d x 2d, equation (9),
+    #[doc = equation!(
+        r"\kappa^{-1} B, \qquad A B + B A^\top = 2 D; \qquad B = \begin{pmatrix} \frac{\eta (1+\beta) \sigma^2}{2} (H + \lambda I)^{-1} H & 0 \\ 0 & \sigma^2 H \end{pmatrix} \text{ for } \Sigma = \sigma^2 H."
+    )]
     ///
     /// # Errors
     /// [`TheoryError::Singular`].
+    ///
+    /// ```
+    /// # use langevin_theory::{Hyperparameters, Quadratic, langevin::{LangevinLaw, NoiseModel}};
+    /// # use nalgebra::{dmatrix, dvector};
+    /// let loss = Quadratic::new(dmatrix![2.0, 0.0; 0.0, 1.0], dmatrix![2.0; 1.0]).unwrap();
+    /// let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 4).unwrap();
+    /// let law = LangevinLaw::new(&loss, &sgd, NoiseModel::ProportionalToHessian(4.0)).unwrap();
+    /// assert!(
+    ///     (law.stationary_covariance().unwrap().diagonal() - dvector![0.25, 0.25, 2.0, 1.0])
+    ///         .amax()
+    ///         < 1e-15
+    /// );
+    /// ```
     pub fn stationary_covariance(&self) -> Result<DMatrix<f64>> {
         let [position, cross, velocity] = self.stationary_blocks()?;
         Ok(self.assemble([&position, &cross, &cross.transpose(), &velocity]))
     }
 
-    /// The skew part Q = A B - D of the decomposition A = (D + Q) U (section 5, erratum E12), 2d x 2d.
+    /// The skew part of the decomposition A = (D + Q) U (section 5, erratum E12), 2d x 2d,
+    #[doc = equation!(
+        r"Q = A B - D; \qquad Q = \begin{pmatrix} 0 & -\sigma^2 H \\ \sigma^2 H & 0 \end{pmatrix} \text{ for } \Sigma = \sigma^2 H."
+    )]
     ///
     /// # Errors
     /// [`TheoryError::Singular`].
+    ///
+    /// ```
+    /// # use langevin_theory::{Hyperparameters, Quadratic, langevin::{LangevinLaw, NoiseModel}};
+    /// # use nalgebra::dmatrix;
+    /// let loss = Quadratic::new(dmatrix![2.0, 0.0; 0.0, 1.0], dmatrix![2.0; 1.0]).unwrap();
+    /// let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 4).unwrap();
+    /// let law = LangevinLaw::new(&loss, &sgd, NoiseModel::ProportionalToHessian(4.0)).unwrap();
+    /// let circulation = law.circulation().unwrap();
+    /// assert!(
+    ///     (circulation[(0, 2)] + 8.0).abs() < 1e-14
+    ///         && (circulation[(2, 0)] - 8.0).abs() < 1e-14
+    /// );
+    /// ```
     pub fn circulation(&self) -> Result<DMatrix<f64>> {
         let [_, cross, velocity] = self.stationary_blocks()?.map(|block| block * self.sgd.kappa());
         let square = |i: usize| self.oscillators[i].omega_squared();
@@ -221,10 +385,24 @@ impl LangevinLaw {
         Ok(self.assemble([&-cross.transpose(), &-&velocity, &velocity, &corner]))
     }
 
-    /// U = B^{-1}, 2d x 2d.
+    /// The precision, 2d x 2d,
+    #[doc = equation!(
+        r"U = B^{-1}; \qquad U = \begin{pmatrix} \frac{2}{\eta (1+\beta) \sigma^2} H^{-1} (H + \lambda I) & 0 \\ 0 & \frac{1}{\sigma^2} H^{-1} \end{pmatrix} \text{ for } \Sigma = \sigma^2 H \quad (12)."
+    )]
     ///
     /// # Errors
     /// [`TheoryError::Singular`] when B is singular (a direction without noise, erratum E15).
+    ///
+    /// ```
+    /// # use langevin_theory::{Hyperparameters, Quadratic, langevin::{LangevinLaw, NoiseModel}};
+    /// # use nalgebra::dmatrix;
+    /// let loss = Quadratic::new(dmatrix![2.0, 0.0; 0.0, 1.0], dmatrix![2.0; 1.0]).unwrap();
+    /// let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 4).unwrap();
+    /// let law = LangevinLaw::new(&loss, &sgd, NoiseModel::ProportionalToHessian(4.0)).unwrap();
+    /// let precision = law.precision().unwrap();
+    /// let again = (law.diffusion() + law.circulation().unwrap()) * precision; // A = (D + Q) U
+    /// assert!((again - law.drift()).amax() < 1e-13);
+    /// ```
     pub fn precision(&self) -> Result<DMatrix<f64>> {
         const WHAT: &str = "B is singular: a direction without noise has no precision";
         let [position, cross, velocity] = self.stationary_blocks()?.map(|block| block * self.sgd.kappa());
@@ -250,67 +428,180 @@ impl LangevinLaw {
         Ok(self.assemble([&block(0, 0), &block(0, 1), &block(1, 0), &block(1, 1)]))
     }
 
-    /// Equation (16): eta^2 tr(Sigma) / (S (1 - beta^2)).
+    /// Equation (16), in units of theta squared per step,
+    #[doc = equation!(r"\mathbb E \lVert \delta_t \rVert^2 = \frac{\eta^2}{S (1-\beta^2)} \operatorname{tr} \Sigma.")]
+    /// SGD is faster by the factor of [`ModeLaw::ratio_to_sde`](crate::discrete::ModeLaw::ratio_to_sde) in each
+    /// direction (erratum E03).
+    ///
+    /// ```
+    /// # use langevin_theory::{Hyperparameters, Quadratic, langevin::{LangevinLaw, NoiseModel}};
+    /// # use nalgebra::dmatrix;
+    /// let loss = Quadratic::new(dmatrix![2.0, 0.0; 0.0, 1.0], dmatrix![2.0; 1.0]).unwrap();
+    /// let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 4).unwrap();
+    /// let law = LangevinLaw::new(&loss, &sgd, NoiseModel::ProportionalToHessian(4.0)).unwrap();
+    /// assert_eq!(law.speed(), 0.25 * 12.0 / 4.0);
+    /// ```
     pub fn speed(&self) -> f64 {
         self.sgd.learning_rate().powi(2) * self.noise.trace() / self.sgd.kappa()
     }
 
-    /// Mean squared displacement of the SDE from a stationary start, 2 tr(P - Cov(eta k)).
+    /// Mean squared displacement of the SDE after k steps from a stationary start, in units of theta squared (erratum
+    /// E02),
+    #[doc = equation!(
+        r"\mathbb E \lVert \theta_{\eta k} - \theta_0 \rVert^2 = 2 \operatorname{tr} \left( P - \operatorname{Cov}(\theta_0, \theta_{\eta k}) \right)."
+    )]
     ///
     /// # Errors
     /// [`TheoryError::Overflow`].
+    ///
+    /// ```
+    /// # use langevin_theory::{Hyperparameters, Quadratic, Steps, langevin::{LangevinLaw, NoiseModel}};
+    /// # use nalgebra::dmatrix;
+    /// let loss = Quadratic::new(dmatrix![2.0, 0.0; 0.0, 1.0], dmatrix![2.0; 1.0]).unwrap();
+    /// let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 4).unwrap();
+    /// let law = LangevinLaw::new(&loss, &sgd, NoiseModel::ProportionalToHessian(4.0)).unwrap();
+    /// // 2 tr P
+    /// assert!((law.displacement(Steps(1000)).unwrap() - 2.0 * (0.25 + 0.25)).abs() < 1e-14);
+    /// ```
     pub fn displacement(&self, steps: Steps) -> Result<f64> {
         self.modes()?.iter().map(|mode| mode.displacement(steps)).sum()
     }
 
-    /// Equation (17) in one of its readings.
+    /// Equation (17) in one of its readings, one value for each step count.
     ///
     /// # Errors
     /// As [`displacement_equation17`].
+    ///
+    /// ```
+    /// # use langevin_theory::langevin::{DisplacementReading, LangevinLaw, NoiseModel};
+    /// # use langevin_theory::{Hyperparameters, Quadratic, Steps};
+    /// # use nalgebra::dmatrix;
+    /// let loss = Quadratic::new(dmatrix![2.0, 0.0; 0.0, 1.0], dmatrix![2.0; 1.0]).unwrap();
+    /// let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 4).unwrap();
+    /// let law = LangevinLaw::new(&loss, &sgd, NoiseModel::ProportionalToHessian(4.0)).unwrap();
+    /// let curve =
+    ///     law.displacement_equation17(DisplacementReading::AsPrinted, &[Steps(1)]).unwrap();
+    /// assert!((curve[0] - law.speed()).abs() < 1e-15); // the first step is (16)
+    /// ```
     pub fn displacement_equation17(&self, reading: DisplacementReading, steps: &[Steps]) -> Result<Vec<f64>> {
         displacement_equation17(&self.sgd, &self.modes()?, reading, steps)
     }
 
-    /// tr((H + lambda) P) / 2 = eta tr(Sigma) / (4 S (1-beta)).
+    /// Mean of the regularised loss above its minimum in the stationary state (G.3),
+    #[doc = equation!(
+        r"\tfrac12 \operatorname{tr} \left( (H + \lambda I) P \right) = \frac{\eta}{4 S (1-\beta)} \operatorname{tr} \Sigma."
+    )]
     ///
     /// # Errors
     /// [`TheoryError::Singular`].
+    ///
+    /// ```
+    /// # use langevin_theory::{Hyperparameters, Quadratic, langevin::{LangevinLaw, NoiseModel}};
+    /// # use nalgebra::dmatrix;
+    /// let loss = Quadratic::new(dmatrix![2.0, 0.0; 0.0, 1.0], dmatrix![2.0; 1.0]).unwrap();
+    /// let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 4).unwrap();
+    /// let law = LangevinLaw::new(&loss, &sgd, NoiseModel::ProportionalToHessian(4.0)).unwrap();
+    /// assert!((law.potential_energy().unwrap() - 0.5 * 12.0 / 16.0).abs() < 1e-15);
+    /// ```
     pub fn potential_energy(&self) -> Result<f64> {
         let [position, ..] = self.stationary_blocks()?;
         let curvatures = self.quadratic.curvatures(self.sgd.weight_decay());
         Ok(0.5 * position.diagonal().dot(&curvatures))
     }
 
-    /// m tr(V) / 2 (G.3).
+    /// Mean kinetic energy in the stationary state (G.3); it equals the potential energy,
+    #[doc = equation!(
+        r"\tfrac12 m \operatorname{tr} V = \frac{\eta}{4 S (1-\beta)} \operatorname{tr} \Sigma, \qquad m = \tfrac12 \eta (1+\beta)."
+    )]
+    ///
+    /// ```
+    /// # use langevin_theory::{Hyperparameters, Quadratic, langevin::{LangevinLaw, NoiseModel}};
+    /// # use nalgebra::dmatrix;
+    /// let loss = Quadratic::new(dmatrix![2.0, 0.0; 0.0, 1.0], dmatrix![2.0; 1.0]).unwrap();
+    /// let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 4).unwrap();
+    /// let law = LangevinLaw::new(&loss, &sgd, NoiseModel::ProportionalToHessian(4.0)).unwrap();
+    /// assert!((law.kinetic_energy() - law.potential_energy().unwrap()).abs() < 1e-15);
+    /// ```
     pub fn kinetic_energy(&self) -> f64 {
         0.5 * self.sgd.mass() * self.noise.trace() / self.sgd.kappa()
     }
 
-    /// `E[L_lambda]` of G.3, measured from the unregularised minimum: potential energy plus [`LangevinLaw::loss_offset`].
+    /// Mean of the regularised loss in the stationary state above the unregularised minimum (G.3 with erratum E09):
+    /// potential energy plus [`LangevinLaw::loss_offset`],
+    #[doc = equation!(
+        r"\mathbb E\, \mathcal L_\lambda - \mathcal L(\mu_{\text{ols}}) = \frac{\eta}{4 S (1-\beta)} \operatorname{tr} \Sigma + \frac{\lambda}{2} \langle \mu_{\text{ols}}, \mu_{\text{ridge}} \rangle."
+    )]
     ///
     /// # Errors
     /// [`TheoryError::Singular`].
+    ///
+    /// ```
+    /// # use langevin_theory::{Hyperparameters, Quadratic, langevin::{LangevinLaw, NoiseModel}};
+    /// # use nalgebra::dmatrix;
+    /// // minima at 1 and, with decay, at 1/2
+    /// let loss = Quadratic::new(dmatrix![2.0], dmatrix![2.0]).unwrap();
+    /// let sgd = Hyperparameters::new(0.5, 0.0, 2.0, 4).unwrap();
+    /// let law = LangevinLaw::new(&loss, &sgd, NoiseModel::ProportionalToHessian(4.0)).unwrap();
+    /// assert!((law.excess_loss().unwrap() - (0.5 / 16.0 * 8.0 + 1.0 * 0.5)).abs() < 1e-15);
+    /// ```
     pub fn excess_loss(&self) -> Result<f64> {
         Ok(self.potential_energy()? + self.loss_offset())
     }
 
-    /// L_lambda at the ridge minimum above the unregularised minimum (erratum E09).
+    /// The regularised loss at the ridge minimum above the unregularised minimum (erratum E09),
+    #[doc = equation!(r"\frac{\lambda}{2} \langle \mu_{\text{ols}}, \mu_{\text{ridge}} \rangle,")]
+    /// summed over outputs.
+    ///
+    /// ```
+    /// # use langevin_theory::{Hyperparameters, Quadratic, langevin::{LangevinLaw, NoiseModel}};
+    /// # use nalgebra::dmatrix;
+    /// let loss = Quadratic::new(dmatrix![2.0, 0.0; 0.0, 1.0], dmatrix![2.0; 1.0]).unwrap();
+    /// let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 4).unwrap();
+    /// let law = LangevinLaw::new(&loss, &sgd, NoiseModel::ProportionalToHessian(4.0)).unwrap();
+    /// assert_eq!(law.loss_offset(), 0.0); // no weight decay
+    /// ```
     pub fn loss_offset(&self) -> f64 {
         self.quadratic.loss_offset(self.sgd.weight_decay())
     }
 
-    /// (H + lambda)^{-1} b.
+    /// The stationary mean of theta, d entries,
+    #[doc = equation!(r"\mu = (H + \lambda I)^{-1} b.")]
+    ///
+    /// ```
+    /// # use langevin_theory::{Hyperparameters, Quadratic, langevin::{LangevinLaw, NoiseModel}};
+    /// # use nalgebra::{dmatrix, dvector};
+    /// let loss = Quadratic::new(dmatrix![2.0, 0.0; 0.0, 1.0], dmatrix![2.0; 1.0]).unwrap();
+    /// let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 4).unwrap();
+    /// let law = LangevinLaw::new(&loss, &sgd, NoiseModel::ProportionalToHessian(4.0)).unwrap();
+    /// assert_eq!(law.minimum_ridge(), dvector![1.0, 1.0]);
+    /// ```
     pub fn minimum_ridge(&self) -> DVector<f64> {
         self.quadratic.minimum_ridge(self.sgd.weight_decay()).column(0).into_owned()
     }
 
-    /// Entropy production in nats per unit time with velocities odd under time reversal (erratum E28): zero when Sigma and H
-    /// commute, `2 gamma sum_ij (Sigma^{-1})_ij Sigma_ij x_ij / (1 + x_ij)` with a sign change in general, where
-    /// x_ij = (w_i - w_j)^2 / (8 gamma^2 (w_i + w_j)).
+    /// Entropy production in nats per unit time with velocities odd under time reversal (erratum E28): zero when Sigma
+    /// and H commute, and in general, with the sums in the eigenbasis of H and w = omega^2,
+    #[doc = equation!(
+        r"-2\gamma \sum_{ij} (\Sigma^{-1})_{ij}\, \Sigma_{ij}\, \frac{x_{ij}}{1 + x_{ij}}, \qquad x_{ij} = \frac{(w_i - w_j)^2}{8 \gamma^2 (w_i + w_j)}."
+    )]
     ///
     /// # Errors
-    /// [`TheoryError::Singular`] without a stationary law, [`TheoryError::Infinite`] when the noise leaves a direction out
-    /// that the velocity explores.
+    /// [`TheoryError::Singular`] without a stationary law, [`TheoryError::Infinite`] when the noise leaves a direction
+    /// out that the velocity explores; as [`symmetric_eigen`](crate::linear_algebra::symmetric_eigen).
+    ///
+    /// ```
+    /// # use langevin_theory::{Hyperparameters, Quadratic, langevin::{LangevinLaw, NoiseModel}};
+    /// # use nalgebra::dmatrix;
+    /// let loss = Quadratic::new(dmatrix![2.0, 0.0; 0.0, 1.0], dmatrix![0.0; 0.0]).unwrap();
+    /// let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 4).unwrap();
+    /// let noise = NoiseModel::Covariance(dmatrix![1.0, 0.5; 0.5, 1.0]);
+    /// let production = LangevinLaw::new(&loss, &sgd, noise)
+    ///     .unwrap()
+    ///     .entropy_production_with_parity()
+    ///     .unwrap();
+    /// // w = 8, 4, gamma = 2: x = 1/24, and twice -4 (-2/3) (1/2) (1/25)
+    /// assert!((production - 8.0 / 75.0).abs() < 1e-14);
+    /// ```
     pub fn entropy_production_with_parity(&self) -> Result<f64> {
         self.stationary_blocks()?;
         if self.commuting {
@@ -339,7 +630,17 @@ impl LangevinLaw {
         Ok(production)
     }
 
-    /// The maps of the discrete recursion in the same directions, for comparison.
+    /// The maps of the discrete recursion in the same directions (d of them), for comparison.
+    ///
+    /// ```
+    /// # use langevin_theory::{Hyperparameters, Quadratic, langevin::{LangevinLaw, NoiseModel}};
+    /// # use nalgebra::dmatrix;
+    /// let loss = Quadratic::new(dmatrix![2.0, 0.0; 0.0, 1.0], dmatrix![2.0; 1.0]).unwrap();
+    /// let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 4).unwrap();
+    /// let law = LangevinLaw::new(&loss, &sgd, NoiseModel::ProportionalToHessian(4.0)).unwrap();
+    /// let map = law.discrete_maps()[0];
+    /// assert_eq!((map.learning_rate(), map.curvature()), (0.5, 2.0));
+    /// ```
     pub fn discrete_maps(&self) -> Vec<ModeMap> {
         self.quadratic
             .curvatures(self.sgd.weight_decay())

@@ -1,19 +1,26 @@
 //! The modified loss and the force in phase space: (11), (13)-(15), (48)-(51), with errata E06 and E10.
-//!
-//! ```text
-//! Psi(z) = z^T U z / 2,    j(z) = -Q U z,    z = (theta - mu, v)
-//! Sigma = sigma^2 H:   Psi = theta' H^{-1}(H + lambda) theta' / (eta (1+beta) sigma^2) + v' H^{-1} v / (2 sigma^2)
-//!                      j = ( v ; -2/(eta (1+beta)) (H + lambda)(theta - mu) )
-//! ```
+#![doc = langevin_equation::equation!(
+    r"\Psi(z) = \tfrac12 z^\top U z, \qquad j(z) = -Q U z, \qquad z = (\theta - \mu,\; v)."
+)]
+//! Where Sigma = sigma^2 H,
+#![doc = langevin_equation::equation!(
+    r"\Psi = (\theta-\mu)^\top \frac{H^{-1}(H + \lambda I)}{\eta (1+\beta) \sigma^2} (\theta-\mu) + \tfrac12 v^\top \frac{H^{-1}}{\sigma^2} v, \qquad j = \begin{pmatrix} v \\ -\dfrac{2}{\eta (1+\beta)} (H + \lambda I)(\theta - \mu) \end{pmatrix}."
+)]
 
+use langevin_equation::equation;
 use nalgebra::DVector;
 
 use super::law::LangevinLaw;
 use crate::error::Result;
 use crate::linear_algebra::require_vector;
 
-/// Psi at a point of phase space, in its parts. The parts of (49) and half of (50), erratum E10, under Assumption 3; the
-/// mixed part is zero unless Sigma and H do not commute.
+/// The modified loss at a point of phase space, in its parts.
+#[doc = equation!(r"\Psi(z) = \tfrac12 z^\top U z, \qquad z = (\theta - \mu,\; v).")]
+/// Under Assumption 3 they are (49) and half of (50), erratum E10,
+#[doc = equation!(
+    r"\Psi_\theta = (\theta-\mu)^\top \frac{H^{-1}(H + \lambda I)}{\eta (1+\beta) \sigma^2} (\theta-\mu), \qquad \Psi_v = \tfrac12 v^\top \frac{H^{-1}}{\sigma^2} v,"
+)]
+/// and the mixed part is zero; it is not where Sigma and H do not commute.
 ///
 /// ```
 /// use langevin_theory::langevin::{LangevinLaw, NoiseModel};
@@ -38,7 +45,12 @@ pub struct ModifiedLoss {
 }
 
 impl ModifiedLoss {
-    /// Psi (11), (43).
+    /// Psi (11), (43): the sum of the parts.
+    ///
+    /// ```
+    /// # use langevin_theory::langevin::ModifiedLoss;
+    /// assert_eq!(ModifiedLoss { position: 1.0, velocity: 2.0, mixed: -0.5 }.total(), 2.5);
+    /// ```
     pub fn total(&self) -> f64 {
         self.position + self.velocity + self.mixed
     }
@@ -53,10 +65,22 @@ impl LangevinLaw {
         Ok([position - minimum, velocity.clone()])
     }
 
-    /// The modified loss at a point (d positions, d velocities).
+    /// The modified loss at a point (position and velocity of d entries each),
+    #[doc = equation!(r"\Psi = \tfrac12 z^\top U z, \qquad z = (\theta - \mu,\; v).")]
     ///
     /// # Errors
-    /// As [`LangevinLaw::precision`]; [`crate::TheoryError::Shape`].
+    /// As [`LangevinLaw::precision`]; [`crate::TheoryError::Shape`], [`crate::TheoryError::NotFinite`].
+    ///
+    /// ```
+    /// # use langevin_theory::{Hyperparameters, Quadratic, langevin::{LangevinLaw, NoiseModel}};
+    /// # use nalgebra::{dmatrix, dvector};
+    /// // without weight decay it is isotropic in the positions, whatever the Hessian (13)
+    /// let loss = Quadratic::new(dmatrix![2.0, 0.0; 0.0, 1.0], dmatrix![0.0; 0.0]).unwrap();
+    /// let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 4).unwrap();
+    /// let law = LangevinLaw::new(&loss, &sgd, NoiseModel::ProportionalToHessian(4.0)).unwrap();
+    /// let psi = |x, y| law.modified_loss(&dvector![x, y], &dvector![0.0, 0.0]).unwrap().total();
+    /// assert!((psi(1.0, 0.0) - 0.5).abs() < 1e-15 && (psi(0.0, 1.0) - 0.5).abs() < 1e-15);
+    /// ```
     pub fn modified_loss(&self, position: &DVector<f64>, velocity: &DVector<f64>) -> Result<ModifiedLoss> {
         let [x, v] = self.deviation(position, velocity)?;
         let precision = self.precision()?;
@@ -69,10 +93,23 @@ impl LangevinLaw {
         })
     }
 
-    /// The force j at a point, 2d entries (15), (51): no sigma^2 in it (erratum E06).
+    /// The force at a point, 2d entries (15), (51): no sigma^2 in it (erratum E06),
+    #[doc = equation!(
+        r"j(z) = -Q U z, \qquad j = \begin{pmatrix} v \\ -\dfrac{2}{\eta (1+\beta)} (H + \lambda I)(\theta - \mu) \end{pmatrix} \text{ for } \Sigma = \sigma^2 H."
+    )]
     ///
     /// # Errors
-    /// As [`LangevinLaw::precision`]; [`crate::TheoryError::Shape`].
+    /// As [`LangevinLaw::precision`]; [`crate::TheoryError::Shape`], [`crate::TheoryError::NotFinite`].
+    ///
+    /// ```
+    /// # use langevin_theory::{Hyperparameters, Quadratic, langevin::{LangevinLaw, NoiseModel}};
+    /// # use nalgebra::{dmatrix, dvector};
+    /// let loss = Quadratic::new(dmatrix![2.0], dmatrix![0.0]).unwrap();
+    /// let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 4).unwrap();
+    /// let law = LangevinLaw::new(&loss, &sgd, NoiseModel::ProportionalToHessian(4.0)).unwrap();
+    /// let force = law.force(&dvector![3.0], &dvector![1.0]).unwrap();
+    /// assert!((force - dvector![1.0, -24.0]).amax() < 1e-13); // v, -(2 / 0.5) 2 * 3
+    /// ```
     pub fn force(&self, position: &DVector<f64>, velocity: &DVector<f64>) -> Result<DVector<f64>> {
         let [x, v] = self.deviation(position, velocity)?;
         let size = x.nrows();
@@ -80,10 +117,22 @@ impl LangevinLaw {
         Ok(-(self.circulation()? * (self.precision()? * state)))
     }
 
-    /// The regularised loss above its minimum, (theta - mu)^T (H + lambda) (theta - mu) / 2 (half of (48), erratum E10).
+    /// The regularised loss at a point (d entries) above its minimum (half of (48), erratum E10),
+    #[doc = equation!(
+        r"\tfrac12 (\theta - \mu)^\top (H + \lambda I) (\theta - \mu), \qquad \mu = (H + \lambda I)^{-1} b."
+    )]
     ///
     /// # Errors
-    /// [`crate::TheoryError::Shape`].
+    /// [`crate::TheoryError::Shape`], [`crate::TheoryError::NotFinite`].
+    ///
+    /// ```
+    /// # use langevin_theory::{Hyperparameters, Quadratic, langevin::{LangevinLaw, NoiseModel}};
+    /// # use nalgebra::{dmatrix, dvector};
+    /// let loss = Quadratic::new(dmatrix![2.0], dmatrix![4.0]).unwrap();
+    /// let sgd = Hyperparameters::new(0.5, 0.0, 2.0, 4).unwrap(); // minimum at 4 / (2 + 2) = 1
+    /// let law = LangevinLaw::new(&loss, &sgd, NoiseModel::ProportionalToHessian(4.0)).unwrap();
+    /// assert_eq!(law.regularised_loss(&dvector![2.0]).unwrap(), 2.0);
+    /// ```
     pub fn regularised_loss(&self, position: &DVector<f64>) -> Result<f64> {
         let [x, _] = self.deviation(position, position)?;
         let quadratic = self.quadratic();

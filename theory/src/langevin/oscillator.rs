@@ -1,19 +1,34 @@
-//! One eigendirection of the drift (6): the damped harmonic oscillator of F.2,
-//! `x'' + 2 gamma x' + omega^2 x = 0`, gamma = (1-beta)/(eta (1+beta)), omega^2 = 2 h/(eta (1+beta)).
-//!
-//! ```text
-//! e^{-S t} = [[a, g], [-omega^2 g, d]],   g = impulse response,   a = 1 - omega^2 int g,   d = g'
-//! ```
-//!
+//! One eigendirection of the drift (6): the damped harmonic oscillator of F.2, with the impulse response g.
+#![doc = langevin_equation::equation!(
+    r"\ddot x + 2\gamma \dot x + \omega^2 x = 0, \qquad \gamma = \frac{1-\beta}{\eta (1+\beta)}, \qquad \omega^2 = \frac{2h}{\eta (1+\beta)},"
+)]
+#![doc = langevin_equation::equation!(
+    r"e^{-S t} = \begin{pmatrix} a & g \\ -\omega^2 g & d \end{pmatrix}, \qquad a = 1 - \omega^2 \int_0^t g, \qquad d = \dot g."
+)]
 //! One set of formulas serves every damping: with lambda_1 = omega^2 / (gamma + alpha) and E(x) = (1 - e^{-x}) / x,
-//! `g = t e^{-lambda_1 t} E(2 alpha t)`, `a = e^{-lambda_1 t} + lambda_1 g`, `d = e^{-lambda_2 t} - lambda_1 g`; there is
-//! no overflow at large times and no cancellation near critical damping (alpha -> 0).
+//! `g = t e^{-lambda_1 t} E(2 alpha t)`, `a = e^{-lambda_1 t} + lambda_1 g`, `d = e^{-lambda_2 t} - lambda_1 g`; there
+//! is no overflow at large times and no cancellation near critical damping (alpha -> 0).
+
+use langevin_equation::equation;
 
 use crate::extended_precision::Extended;
 use crate::hyperparameters::Hyperparameters;
 use crate::time::Time;
 
 /// Damping of one oscillator of the SDE.
+///
+/// Written with the hyperparameters, the border is
+#[doc = equation!(r"\gamma = \omega \quad\Leftrightarrow\quad \eta h = \frac{(1-\beta)^2}{2(1+\beta)},")]
+/// close to that of the recursion for beta near 1, twice too small at beta = 0 (erratum E31).
+///
+/// ```
+/// use langevin_theory::Hyperparameters;
+/// use langevin_theory::langevin::{Damping, Oscillator};
+/// let sgd = Hyperparameters::new(1.0, 0.0, 0.0, 1).unwrap(); // the border is 1/2
+/// let damping = |h| Oscillator::new(&sgd, h).damping();
+/// assert_eq!([damping(0.4), damping(0.5)], [Damping::Overdamped, Damping::Critical]);
+/// assert_eq!(damping(0.6), Damping::Underdamped);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Damping {
     /// gamma > omega.
@@ -26,6 +41,11 @@ pub enum Damping {
 
 impl Damping {
     /// The name used in files and reports.
+    ///
+    /// ```
+    /// # use langevin_theory::langevin::Damping;
+    /// assert_eq!(Damping::Underdamped.name(), "underdamped");
+    /// ```
     pub fn name(self) -> &'static str {
         match self {
             Self::Overdamped => "overdamped",
@@ -35,7 +55,12 @@ impl Damping {
     }
 }
 
-/// The oscillator of one eigendirection.
+/// The oscillator of one eigendirection of the drift (6), without noise (F.2).
+#[doc = equation!(
+    r"\ddot x + 2\gamma \dot x + \omega^2 x = 0, \qquad \gamma = \frac{1-\beta}{\eta (1+\beta)}, \qquad \omega^2 = \frac{2h}{\eta (1+\beta)}."
+)]
+/// Its block of the drift, acting on (position, velocity), is (erratum E07)
+#[doc = equation!(r"S = \begin{pmatrix} 0 & -1 \\ \omega^2 & 2\gamma \end{pmatrix}.")]
 ///
 /// ```
 /// use langevin_theory::langevin::{Damping, Oscillator};
@@ -56,7 +81,13 @@ pub struct Oscillator {
 }
 
 impl Oscillator {
-    /// The oscillator of curvature h = rho + lambda >= 0.
+    /// The oscillator of curvature h = rho + lambda >= 0. The weight decay of the hyperparameters is not added.
+    ///
+    /// ```
+    /// # use langevin_theory::{Hyperparameters, langevin::Oscillator};
+    /// let sgd = Hyperparameters::new(0.5, 0.0, 7.0, 1).unwrap();
+    /// assert_eq!(Oscillator::new(&sgd, 1.0).omega_squared(), 4.0); // 2 h / eta
+    /// ```
     pub fn new(sgd: &Hyperparameters, curvature: f64) -> Self {
         Self::with_curvature(sgd, Extended::from(curvature))
     }
@@ -88,32 +119,75 @@ impl Oscillator {
         }
     }
 
-    /// Friction gamma.
+    /// Friction, per unit of time,
+    #[doc = equation!(r"\gamma = \frac{1-\beta}{\eta (1+\beta)}.")]
+    ///
+    /// ```
+    /// # use langevin_theory::{Hyperparameters, langevin::Oscillator};
+    /// let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 1).unwrap();
+    /// assert_eq!(Oscillator::new(&sgd, 1.0).gamma(), 2.0);
+    /// ```
     pub fn gamma(&self) -> f64 {
         self.gamma
     }
 
-    /// Frequency of the undamped oscillator, omega.
+    /// Angular frequency of the undamped oscillator, per unit of time,
+    #[doc = equation!(r"\omega = \sqrt{\frac{2h}{\eta (1+\beta)}}.")]
+    ///
+    /// ```
+    /// # use langevin_theory::{Hyperparameters, langevin::Oscillator};
+    /// let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 1).unwrap();
+    /// // erratum E21
+    /// assert_eq!(Oscillator::new(&sgd, 4.0).omega(), 2.0 * Oscillator::new(&sgd, 1.0).omega());
+    /// ```
     pub fn omega(&self) -> f64 {
         self.omega_squared.sqrt()
     }
 
-    /// omega^2.
+    /// omega^2, per unit of time squared.
+    ///
+    /// ```
+    /// # use langevin_theory::{Hyperparameters, langevin::Oscillator};
+    /// let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 1).unwrap();
+    /// assert_eq!(Oscillator::new(&sgd, 1.0).omega_squared(), 4.0);
+    /// ```
     pub fn omega_squared(&self) -> f64 {
         self.omega_squared
     }
 
-    /// Damping ratio zeta = gamma / omega; infinite without curvature.
+    /// Damping ratio, without unit; infinite without curvature,
+    #[doc = equation!(r"\zeta = \frac{\gamma}{\omega} = \frac{1-\beta}{\sqrt{2 \eta (1+\beta) h}}.")]
+    ///
+    /// ```
+    /// # use langevin_theory::{Hyperparameters, langevin::Oscillator};
+    /// let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 1).unwrap();
+    /// assert_eq!(Oscillator::new(&sgd, 0.25).zeta(), 2.0);
+    /// assert_eq!(Oscillator::new(&sgd, 0.0).zeta(), f64::INFINITY);
+    /// ```
     pub fn zeta(&self) -> f64 {
         self.gamma / self.omega()
     }
 
-    /// alpha = sqrt|gamma^2 - omega^2|.
+    /// The rate that splits the two roots, per unit of time: a decay rate if overdamped, an angular frequency if
+    /// underdamped,
+    #[doc = equation!(r"\alpha = \sqrt{\lvert \gamma^2 - \omega^2 \rvert}.")]
+    ///
+    /// ```
+    /// # use langevin_theory::{Hyperparameters, langevin::Oscillator};
+    /// let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 1).unwrap();
+    /// assert_eq!(Oscillator::new(&sgd, 2.0).alpha(), 2.0); // |4 - 8|
+    /// ```
     pub fn alpha(&self) -> f64 {
         self.discriminant.abs().sqrt()
     }
 
     /// Over-, critically or underdamped.
+    ///
+    /// ```
+    /// # use langevin_theory::{Hyperparameters, langevin::{Damping, Oscillator}};
+    /// let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 1).unwrap();
+    /// assert_eq!(Oscillator::new(&sgd, 1.0).damping(), Damping::Critical);
+    /// ```
     pub fn damping(&self) -> Damping {
         self.damping
     }
@@ -135,7 +209,21 @@ impl Oscillator {
         if gap * time > 1.0 { slow * -(-gap * time).exp_m1() / gap } else { time * slow * relaxed_fraction(gap * time) }
     }
 
-    /// e^{-S t}, row-major, acting on (position, velocity).
+    /// The propagator over a time, 2 x 2, row-major, acting on (position, velocity), with the impulse response g,
+    #[doc = equation!(
+        r"e^{-S t} = \begin{pmatrix} 1 - \omega^2 \int_0^t g & g \\ -\omega^2 g & \dot g \end{pmatrix}, \qquad g(t) = e^{-\gamma t}\, \frac{\sin \alpha t}{\alpha}"
+    )]
+    /// with sinh for sin if overdamped, and g = t e^{-gamma t} at critical damping.
+    ///
+    /// ```
+    /// # use langevin_theory::{Hyperparameters, Time, langevin::Oscillator};
+    /// let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 1).unwrap(); // gamma = omega = 2 at h = 1
+    /// let [[a, g], [c, d]] = Oscillator::new(&sgd, 1.0).propagator(Time::new(0.5).unwrap());
+    /// // [[1 + gamma t, t], [-omega^2 t, 1 - gamma t]] e^{-gamma t}
+    /// for (found, expected) in [(a, 2.0), (g, 0.5), (c, -2.0), (d, 0.0)] {
+    ///     assert!((found - expected * (-1.0_f64).exp()).abs() < 1e-15);
+    /// }
+    /// ```
     pub fn propagator(&self, time: Time) -> [[f64; 2]; 2] {
         self.propagator_at(time.value())
     }

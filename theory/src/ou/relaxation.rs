@@ -1,7 +1,9 @@
-//! Relaxation of a Gaussian law to the stationary one: free energy (38) with the modified loss, its rate of change, and the
-//! Kullback-Leibler divergence to the stationary law. Close to the stationary law all of them are differences of nearly equal
-//! numbers; they are computed from the distance `C_t - B/kappa = e^{-At} (C_0 - B/kappa) e^{-A^T t}`, which is not.
+//! Relaxation of a Gaussian law to the stationary one: free energy (38) with the modified loss, its rate of change, and
+//! the Kullback-Leibler divergence to the stationary law. Close to the stationary law all of them are differences of
+//! nearly equal numbers; they are computed from the distance `C_t - B/kappa = e^{-At} (C_0 - B/kappa) e^{-A^T t}`,
+//! which is not.
 
+use langevin_equation::equation;
 use nalgebra::{DMatrix, DVector};
 
 use super::stationary::{Digits, StationaryLaw, Workings};
@@ -13,37 +15,66 @@ use crate::linear_algebra::require_vector;
 use crate::time::Time;
 use crate::variational::divergence;
 
-/// A Gaussian law on its way to the stationary one, at one time. Energies are in units of the potential; entropies in nats.
+/// A Gaussian law on its way to the stationary one, at one time. Energies are in units of the potential; entropies in
+/// nats.
 ///
 /// ```
 /// use langevin_theory::Time;
 /// use langevin_theory::ou::OrnsteinUhlenbeck;
 /// use nalgebra::{dmatrix, dvector};
-/// let process = OrnsteinUhlenbeck::new(dmatrix![2.0], dvector![0.0], &dmatrix![1.0], 1.0).unwrap();
+/// let process =
+///     OrnsteinUhlenbeck::new(dmatrix![2.0], dvector![0.0], &dmatrix![1.0], 1.0).unwrap();
 /// let law = process.stationary().unwrap();
-/// let at = |t: f64| law.relaxation(&process, &dvector![1.0], &dmatrix![0.0], Time::new(t).unwrap()).unwrap();
+/// let at = |t: f64| {
+///     law.relaxation(&process, &dvector![1.0], &dmatrix![0.0], Time::new(t).unwrap())
+///         .unwrap()
+/// };
 /// let (early, late) = (at(0.1), at(0.2));
 /// assert!(late.kl_to_stationary.unwrap() < early.kl_to_stationary.unwrap());
 /// assert!(early.free_energy_rate.unwrap() < 0.0);
-/// assert!(at(0.0).free_energy.is_err());      // a point has infinite free energy (erratum E30)
+/// // a point has infinite free energy (erratum E30)
+/// assert!(at(0.0).free_energy.is_err());
 /// ```
 #[derive(Clone, Debug)]
 pub struct Relaxation {
-    /// `F = E[Psi] - entropy / kappa` (38).
+    /// The free energy (38) with the modified loss,
+    #[doc = equation!(r"F = \mathbb E\, \Psi(X_t) - \kappa^{-1} H(p_t), \qquad H(p) = -\mathbb E \ln p.")]
     pub free_energy: Result<f64>,
-    /// dF/dt = -E[w^T D w] with w = grad(Psi + ln p / kappa): never positive (Theorem 2, erratum E30).
+    /// Its rate of change, per unit of time: never positive (Theorem 2, erratum E30),
+    #[doc = equation!(
+        r"\frac{dF}{dt} = -\mathbb E\, w^\top D\, w, \qquad w = \nabla \left( \Psi + \kappa^{-1} \ln p_t \right)."
+    )]
     pub free_energy_rate: Result<f64>,
-    /// KL(p_t || p_ss) in nats.
+    /// The divergence from the stationary law, in nats,
+    #[doc = equation!(r"\operatorname{KL}(p_t \,\Vert\, p_{ss}) = \mathbb E \ln \frac{p_t}{p_{ss}}.")]
     pub kl_to_stationary: Result<f64>,
 }
 
 impl StationaryLaw {
-    /// The law at a time from a Gaussian start, compared with this one.
+    /// The law at a time from a Gaussian start (mean of n entries, covariance n x n), compared with this one. The
+    /// divergence is the free energy above its stationary value,
+    #[doc = equation!(r"\operatorname{KL}(p_t \,\Vert\, p_{ss}) = \kappa\, (F(p_t) - F(p_{ss})).")]
     ///
     /// # Errors
     /// [`TheoryError::Shape`], [`TheoryError::NotFinite`], [`TheoryError::NotPositiveSemiDefinite`] for a start that is
-    /// none. Quantities that do not exist carry their own reason: [`TheoryError::Singular`] at a time at which the law has
-    /// no density, [`TheoryError::Uncontrollable`] when the stationary law has none.
+    /// none. Quantities that do not exist carry their own reason: [`TheoryError::Singular`] at a time at which the law
+    /// has no density, [`TheoryError::Uncontrollable`] when the stationary law has none.
+    ///
+    /// ```
+    /// # use langevin_theory::{Time, ou::OrnsteinUhlenbeck};
+    /// # use nalgebra::{dmatrix, dvector};
+    /// let process =
+    ///     OrnsteinUhlenbeck::new(dmatrix![2.0], dvector![0.0], &dmatrix![1.0], 3.0).unwrap();
+    /// let law = process.stationary().unwrap();
+    /// let from = |mean: f64, covariance| {
+    ///     law.relaxation(&process, &dvector![mean], &covariance, Time::new(0.0).unwrap())
+    ///         .unwrap()
+    /// };
+    /// let (away, there) = (from(1.0, dmatrix![0.5]), from(0.0, law.covariance()));
+    /// assert!(there.kl_to_stationary.unwrap().abs() < 1e-15);
+    /// let excess = away.free_energy.unwrap() - there.free_energy.unwrap();
+    /// assert!((away.kl_to_stationary.unwrap() - 3.0 * excess).abs() < 1e-14);
+    /// ```
     pub fn relaxation(
         &self,
         process: &OrnsteinUhlenbeck,

@@ -1,6 +1,7 @@
-//! The stationary law of an Ornstein-Uhlenbeck process and its decomposition (appendix D, in general form: errata E12, E14,
-//! E15): `A B + B A^T = 2D`, `Q = A B - D`, `U = B^{-1}`, `A = (D + Q) U`.
+//! The stationary law of an Ornstein-Uhlenbeck process and its decomposition (appendix D, in general form: errata E12,
+//! E14, E15): `A B + B A^T = 2D`, `Q = A B - D`, `U = B^{-1}`, `A = (D + Q) U`.
 
+use langevin_equation::equation;
 use nalgebra::{DMatrix, DVector};
 
 use super::OrnsteinUhlenbeck;
@@ -13,20 +14,28 @@ use crate::linear_algebra::{require_vector, symmetric_eigen};
 /// Part of a sum's terms below which the sum counts as zero: the coefficients come as rounded doubles.
 const ROUNDING: f64 = 1e-12;
 
-/// Stationary law N(mu, B / kappa) with its modified potential and its circulation.
+/// Stationary law with its modified potential and its circulation (31), (40), (43).
+///
+/// In a form that holds for any drift and diffusion (errata E12, E14, E15),
+#[doc = equation!(
+    r"p_{ss} = \mathcal N(\mu, \kappa^{-1} B) \propto e^{-\kappa \Psi}, \qquad A B + B A^\top = 2 D, \qquad Q = A B - D, \qquad U = B^{-1}, \qquad A = (D + Q) U."
+)]
 ///
 /// ```
 /// use langevin_theory::ou::OrnsteinUhlenbeck;
 /// use nalgebra::{dmatrix, dvector};
 /// // a damped oscillator with noise on the velocity alone: D is singular, the law is not
 /// let drift = dmatrix![0.0, -1.0; 4.0, 1.0];
-/// let process = OrnsteinUhlenbeck::new(drift, dvector![0.0, 0.0], &dmatrix![0.0, 0.0; 0.0, 1.0], 2.0).unwrap();
+/// let process =
+///     OrnsteinUhlenbeck::new(drift, dvector![0.0, 0.0], &dmatrix![0.0, 0.0; 0.0, 1.0], 2.0)
+///         .unwrap();
 /// let law = process.stationary().unwrap();
-/// assert!((law.covariance()[(1, 1)] - 0.5).abs() < 1e-15);                        // 1 / kappa
+/// assert!((law.covariance()[(1, 1)] - 0.5).abs() < 1e-15); // 1 / kappa
 /// assert!((law.circulation()[(0, 1)] + 1.0).abs() < 1e-15);
 /// assert!(!law.detailed_balance());
-/// assert!(law.entropy_production().is_err());                                     // infinite with all coordinates even
-/// assert!(law.entropy_production_with_parity(&[1, -1]).unwrap().abs() < 1e-15);   // reversible when v is odd
+/// assert!(law.entropy_production().is_err()); // infinite with all coordinates even
+/// // reversible when v is odd
+/// assert!(law.entropy_production_with_parity(&[1, -1]).unwrap().abs() < 1e-15);
 /// ```
 #[derive(Clone, Debug)]
 pub struct StationaryLaw {
@@ -219,36 +228,105 @@ impl StationaryLaw {
         &self.digits
     }
 
-    /// mu.
+    /// The stationary mean mu, n entries.
+    ///
+    /// ```
+    /// # use langevin_theory::ou::OrnsteinUhlenbeck;
+    /// # use nalgebra::{dmatrix, dvector};
+    /// let process =
+    ///     OrnsteinUhlenbeck::new(dmatrix![2.0], dvector![1.0], &dmatrix![3.0], 4.0).unwrap();
+    /// let law = process.stationary().unwrap();
+    /// assert_eq!(law.mean(), &dvector![1.0]);
+    /// ```
     pub fn mean(&self) -> &DVector<f64> {
         &self.mean
     }
 
-    /// B, n x n: the solution of (23), A B + B A^T = 2D.
+    /// The solution B of the Lyapunov equation (23), n x n,
+    #[doc = equation!(r"A B + B A^\top = 2 D.")]
+    ///
+    /// ```
+    /// # use langevin_theory::ou::OrnsteinUhlenbeck;
+    /// # use nalgebra::{dmatrix, dvector};
+    /// let (drift, diffusion) = (dmatrix![2.0, 1.0; -1.0, 1.0], dmatrix![1.0, 0.0; 0.0, 3.0]);
+    /// let process =
+    ///     OrnsteinUhlenbeck::new(drift.clone(), dvector![0.0, 0.0], &diffusion, 2.0).unwrap();
+    /// let law = process.stationary().unwrap();
+    /// let b = law.lyapunov();
+    /// assert!((&drift * b + b * drift.transpose() - diffusion * 2.0).amax() < 1e-14);
+    /// ```
     pub fn lyapunov(&self) -> &DMatrix<f64> {
         &self.lyapunov
     }
 
-    /// B / kappa, n x n.
+    /// The stationary covariance, n x n,
+    #[doc = equation!(r"\kappa^{-1} B.")]
+    ///
+    /// ```
+    /// # use langevin_theory::ou::OrnsteinUhlenbeck;
+    /// # use nalgebra::{dmatrix, dvector};
+    /// let process =
+    ///     OrnsteinUhlenbeck::new(dmatrix![2.0], dvector![1.0], &dmatrix![3.0], 4.0).unwrap();
+    /// let law = process.stationary().unwrap();
+    /// assert!((law.covariance()[(0, 0)] - 3.0 / (2.0 * 4.0)).abs() < 1e-16); // D / (A kappa)
+    /// ```
     pub fn covariance(&self) -> DMatrix<f64> {
         &self.lyapunov / self.kappa
     }
 
-    /// Q = A B - D, skew, n x n (27), in the form that holds for any A (erratum E12).
+    /// The circulation, skew, n x n, in the form that holds for any A (erratum E12; (27) holds for a symmetric one),
+    #[doc = equation!(r"Q = A B - D.")]
+    ///
+    /// ```
+    /// # use langevin_theory::ou::OrnsteinUhlenbeck;
+    /// # use nalgebra::{dmatrix, dvector};
+    /// let (drift, diffusion) = (dmatrix![2.0, 1.0; -1.0, 1.0], dmatrix![1.0, 0.0; 0.0, 3.0]);
+    /// let process =
+    ///     OrnsteinUhlenbeck::new(drift.clone(), dvector![0.0, 0.0], &diffusion, 2.0).unwrap();
+    /// let law = process.stationary().unwrap();
+    /// let q = law.circulation();
+    /// assert!((drift * law.lyapunov() - diffusion - q).amax() < 1e-14);
+    /// assert_eq!(q.transpose(), -q);
+    /// ```
     pub fn circulation(&self) -> &DMatrix<f64> {
         &self.circulation
     }
 
-    /// U = B^{-1}, n x n (26).
+    /// The precision, n x n, which makes the decomposition (26),
+    #[doc = equation!(r"U = B^{-1}, \qquad A = (D + Q) U.")]
     ///
     /// # Errors
     /// [`TheoryError::Uncontrollable`] when B is singular (erratum E15).
+    ///
+    /// ```
+    /// # use langevin_theory::ou::OrnsteinUhlenbeck;
+    /// # use nalgebra::{dmatrix, dvector};
+    /// let (drift, diffusion) = (dmatrix![2.0, 1.0; -1.0, 1.0], dmatrix![1.0, 0.0; 0.0, 3.0]);
+    /// let process =
+    ///     OrnsteinUhlenbeck::new(drift.clone(), dvector![0.0, 0.0], &diffusion, 2.0).unwrap();
+    /// let law = process.stationary().unwrap();
+    /// let again = (diffusion + law.circulation()) * law.precision().unwrap();
+    /// assert!((again - drift).amax() < 1e-14);
+    /// ```
     pub fn precision(&self) -> Result<&DMatrix<f64>> {
         self.precision.as_ref().map_err(Clone::clone)
     }
 
-    /// Whether the stationary current vanishes: Q = 0, or A D = D A^T (erratum E28), all coordinates even under time
-    /// reversal.
+    /// Whether the stationary current vanishes, all coordinates even under time reversal (erratum E28):
+    #[doc = equation!(r"Q = 0 \quad\Leftrightarrow\quad A D = D A^\top.")]
+    ///
+    /// ```
+    /// # use langevin_theory::ou::OrnsteinUhlenbeck;
+    /// # use nalgebra::{DMatrix, dmatrix, dvector};
+    /// let balanced = |drift: DMatrix<f64>, diffusion: DMatrix<f64>| {
+    ///     let process =
+    ///         OrnsteinUhlenbeck::new(drift, dvector![0.0, 0.0], &diffusion, 1.0).unwrap();
+    ///     process.stationary().unwrap().detailed_balance()
+    /// };
+    /// // an anisotropic diffusion can keep it, an isotropic one can break it
+    /// assert!(balanced(dmatrix![1.0, 0.0; 0.0, 2.0], dmatrix![4.0, 0.0; 0.0, 1.0]));
+    /// assert!(!balanced(dmatrix![1.0, 2.0; -2.0, 1.0], dmatrix![1.0, 0.0; 0.0, 1.0]));
+    /// ```
     pub fn detailed_balance(&self) -> bool {
         self.detailed_balance
     }
@@ -258,28 +336,63 @@ impl StationaryLaw {
         Ok(point - &self.mean)
     }
 
-    /// Modified loss Psi(x) = (x - mu)^T U (x - mu) / 2 (43).
+    /// The modified loss at a point (n entries), (43),
+    #[doc = equation!(r"\Psi(x) = \tfrac12 (x - \mu)^\top U (x - \mu).")]
     ///
     /// # Errors
-    /// [`TheoryError::Uncontrollable`], [`TheoryError::Shape`].
+    /// [`TheoryError::Uncontrollable`] when B is singular, [`TheoryError::Shape`], [`TheoryError::NotFinite`].
+    ///
+    /// ```
+    /// # use langevin_theory::ou::OrnsteinUhlenbeck;
+    /// # use nalgebra::{dmatrix, dvector};
+    /// let process =
+    ///     OrnsteinUhlenbeck::new(dmatrix![2.0], dvector![1.0], &dmatrix![3.0], 4.0).unwrap();
+    /// let law = process.stationary().unwrap();
+    /// // U = A / D
+    /// assert!((law.potential(&dvector![4.0]).unwrap() - 0.5 * 9.0 * 2.0 / 3.0).abs() < 1e-15);
+    /// ```
     pub fn potential(&self, point: &DVector<f64>) -> Result<f64> {
         let deviation = self.deviation(point)?;
         workings!(self, workings => Ok(0.5 * workings.pull(&deviation)?.1))
     }
 
-    /// Force j(x) = -Q U (x - mu) (44): divergence-free and orthogonal to grad Psi.
+    /// The force at a point, n entries, (44), divergence-free and orthogonal to the gradient of the potential,
+    #[doc = equation!(r"j(x) = -Q U (x - \mu).")]
     ///
     /// # Errors
     /// As [`StationaryLaw::potential`].
+    ///
+    /// ```
+    /// # use langevin_theory::ou::OrnsteinUhlenbeck;
+    /// # use nalgebra::{dmatrix, dvector};
+    /// let (drift, diffusion) = (dmatrix![2.0, 1.0; -1.0, 1.0], dmatrix![1.0, 0.0; 0.0, 3.0]);
+    /// let process = OrnsteinUhlenbeck::new(drift, dvector![0.0, 0.0], &diffusion, 2.0).unwrap();
+    /// let law = process.stationary().unwrap();
+    /// let point = dvector![1.0, 3.0];
+    /// let gradient = law.precision().unwrap() * &point;
+    /// assert!(law.force(&point).unwrap().dot(&gradient).abs() < 1e-13);
+    /// ```
     pub fn force(&self, point: &DVector<f64>) -> Result<DVector<f64>> {
         let deviation = self.deviation(point)?;
         workings!(self, workings => workings.force(&deviation))
     }
 
-    /// ln p_ss(x).
+    /// Logarithm of the stationary density at a point (n entries), natural,
+    #[doc = equation!(r"\ln p_{ss}(x) = \tfrac12 \ln \det \left( \frac{\kappa U}{2\pi} \right) - \kappa \Psi(x).")]
     ///
     /// # Errors
     /// As [`StationaryLaw::potential`].
+    ///
+    /// ```
+    /// # use langevin_theory::ou::OrnsteinUhlenbeck;
+    /// # use nalgebra::{dmatrix, dvector};
+    /// let process =
+    ///     OrnsteinUhlenbeck::new(dmatrix![2.0], dvector![1.0], &dmatrix![3.0], 4.0).unwrap();
+    /// let law = process.stationary().unwrap();
+    /// let variance = 3.0 / 8.0;
+    /// let expected = -0.5 * (std::f64::consts::TAU * variance).ln();
+    /// assert!((law.log_density(&dvector![1.0]).unwrap() - expected).abs() < 1e-15);
+    /// ```
     pub fn log_density(&self, point: &DVector<f64>) -> Result<f64> {
         let potential = self.potential(point)?;
         let size = self.mean.nrows() as f64;
@@ -288,29 +401,71 @@ impl StationaryLaw {
         Ok(0.5 * normalisation - self.kappa * potential)
     }
 
-    /// Stationary current J(x) = j(x) p_ss(x) (15), (51).
+    /// The stationary probability current at a point, n entries (15), (51),
+    #[doc = equation!(r"J(x) = j(x)\, p_{ss}(x).")]
     ///
     /// # Errors
     /// As [`StationaryLaw::potential`].
+    ///
+    /// ```
+    /// # use langevin_theory::ou::OrnsteinUhlenbeck;
+    /// # use nalgebra::{dmatrix, dvector};
+    /// let (drift, diffusion) = (dmatrix![2.0, 1.0; -1.0, 1.0], dmatrix![1.0, 0.0; 0.0, 3.0]);
+    /// let process = OrnsteinUhlenbeck::new(drift, dvector![0.0, 0.0], &diffusion, 2.0).unwrap();
+    /// let law = process.stationary().unwrap();
+    /// let point = dvector![1.0, 3.0];
+    /// let (current, force) = (law.current(&point).unwrap(), law.force(&point).unwrap());
+    /// let density = law.log_density(&point).unwrap().exp();
+    /// assert!((current - force * density).amax() < 1e-15);
+    /// ```
     pub fn current(&self, point: &DVector<f64>) -> Result<DVector<f64>> {
         Ok(self.force(point)? * self.log_density(point)?.exp())
     }
 
-    /// Entropy production in nats per unit time, all coordinates even under time reversal: kappa E[j^T D^{-1} j].
+    /// Entropy production in nats per unit time, all coordinates even under time reversal,
+    #[doc = equation!(r"\kappa\, \mathbb E\, j^\top D^{-1} j = \operatorname{tr} \left( D^{-1} Q U Q^\top \right).")]
     ///
     /// # Errors
-    /// [`TheoryError::Infinite`] when the current flows along directions without noise, [`TheoryError::Uncontrollable`].
+    /// [`TheoryError::Infinite`] when the current flows along directions without noise,
+    /// [`TheoryError::Uncontrollable`].
+    ///
+    /// ```
+    /// # use langevin_theory::ou::OrnsteinUhlenbeck;
+    /// # use nalgebra::{DMatrix, dmatrix, dvector};
+    /// let drift = dmatrix![1.0, 2.0; -2.0, 1.0]; // B = D = I, Q = [[0, 2], [-2, 0]]
+    /// let process =
+    ///     OrnsteinUhlenbeck::new(drift, dvector![0.0, 0.0], &DMatrix::identity(2, 2), 1.0)
+    ///         .unwrap();
+    /// assert!(
+    ///     (process.stationary().unwrap().entropy_production().unwrap() - 8.0).abs() < 1e-14
+    /// );
+    /// ```
     pub fn entropy_production(&self) -> Result<f64> {
         workings!(self, workings => workings.entropy_production())
     }
 
-    /// Entropy production when some coordinates change sign under time reversal (parity -1, velocities): the rate of the
-    /// Kullback-Leibler divergence between the paths of the stationary process and those of its time reversal about the
-    /// mean (erratum E28).
+    /// Entropy production in nats per unit time when some coordinates change sign under time reversal (parity -1,
+    /// velocities; one entry, 1 or -1, for each of the n coordinates): the rate of the Kullback-Leibler divergence
+    /// between the paths of the stationary process and those of its time reversal about the mean (erratum E28),
+    #[doc = equation!(
+        r"\operatorname{tr} \left( D^{+} W B W^\top \right), \qquad W = \tfrac12 (A + \varepsilon A \varepsilon) - D\, \varepsilon U \varepsilon, \qquad \varepsilon = \operatorname{diag}(\text{parity})."
+    )]
     ///
     /// # Errors
     /// [`TheoryError::Shape`], [`TheoryError::InvalidValue`] for a parity that is not 1 or -1; otherwise as
-    /// [`StationaryLaw::entropy_production`].
+    /// [`StationaryLaw::entropy_production`], and [`TheoryError::Infinite`] when D couples coordinates of opposite
+    /// parity.
+    ///
+    /// ```
+    /// # use langevin_theory::ou::OrnsteinUhlenbeck;
+    /// # use nalgebra::{dmatrix, dvector};
+    /// let (drift, diffusion) = (dmatrix![2.0, 1.0; -1.0, 1.0], dmatrix![1.0, 0.0; 0.0, 3.0]);
+    /// let process = OrnsteinUhlenbeck::new(drift, dvector![0.0, 0.0], &diffusion, 2.0).unwrap();
+    /// let law = process.stationary().unwrap();
+    /// let even = law.entropy_production_with_parity(&[1, 1]).unwrap();
+    /// assert!((even - law.entropy_production().unwrap()).abs() < 1e-13);
+    /// assert!(law.entropy_production_with_parity(&[1, 0]).is_err());
+    /// ```
     pub fn entropy_production_with_parity(&self, parity: &[i8]) -> Result<f64> {
         if parity.len() != self.mean.nrows() {
             return Err(TheoryError::Shape {

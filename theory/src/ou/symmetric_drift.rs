@@ -1,12 +1,9 @@
-//! The decomposition A = (D + Q) U for a *symmetric* drift, (27)-(29): in the eigenbasis of A
-//!
-//! ```text
-//! Q_ij = (l_i - l_j) / (l_i + l_j) D_ij,       U = (D + Q)^{-1} A
-//! ```
-//!
-//! (erratum E13 for the denominator). The drift in phase space is not symmetric, and the formula does not hold there (E12):
-//! this function refuses such a drift, and [`super::StationaryLaw`] decomposes any.
+//! The decomposition A = (D + Q) U for a *symmetric* drift, (27)-(29): in the eigenbasis of A, with eigenvalues l_i,
+#![doc = langevin_equation::equation!(r"Q_{ij} = \frac{l_i - l_j}{l_i + l_j}\, D_{ij}, \qquad U = (D + Q)^{-1} A")]
+//! with erratum E13 for the denominator. The drift in phase space is not symmetric, and the formula does not hold there
+//! (E12): this function refuses such a drift, and [`super::StationaryLaw`] decomposes any.
 
+use langevin_equation::equation;
 use nalgebra::DMatrix;
 
 use crate::error::{Result, TheoryError};
@@ -14,9 +11,14 @@ use crate::linear_algebra::{require_shape, symmetric_eigen};
 
 /// Q (n x n, skew) and U (n x n) for a symmetric positive definite drift A and a diffusion D.
 ///
+/// In the eigenbasis of A, with its eigenvalues l_i, (27)-(29) with erratum E13 are
+#[doc = equation!(r"Q_{ij} = \frac{l_i - l_j}{l_i + l_j}\, D_{ij}, \qquad U = (D + Q)^{-1} A.")]
+/// The drift in phase space is not symmetric, and the formula does not hold there (erratum E12): such a drift is
+/// refused, and [`StationaryLaw`](super::StationaryLaw) decomposes any.
+///
 /// # Errors
-/// [`TheoryError::NotPositiveSemiDefinite`] for a drift that is not symmetric, [`TheoryError::NotHurwitz`] for one that is not
-/// positive definite, [`TheoryError::Uncontrollable`] when D + Q has no inverse, [`TheoryError::Shape`],
+/// [`TheoryError::NotPositiveSemiDefinite`] for a drift that is not symmetric, [`TheoryError::NotHurwitz`] for one that
+/// is not positive definite, [`TheoryError::Uncontrollable`] when D + Q has no inverse, [`TheoryError::Shape`],
 /// [`TheoryError::NotFinite`].
 ///
 /// ```
@@ -26,7 +28,9 @@ use crate::linear_algebra::{require_shape, symmetric_eigen};
 /// let (circulation, precision) = symmetric_drift_decomposition(&drift, &diffusion).unwrap();
 /// assert_eq!(circulation[(0, 1)], 0.5);
 /// assert!(((&diffusion + circulation) * precision - drift).amax() < 1e-15);
-/// assert!(symmetric_drift_decomposition(&dmatrix![0.0, -1.0; 2.0, 1.0], &diffusion).is_err());
+/// assert!(
+///     symmetric_drift_decomposition(&dmatrix![0.0, -1.0; 2.0, 1.0], &diffusion).is_err()
+/// );
 /// ```
 pub fn symmetric_drift_decomposition(
     drift: &DMatrix<f64>,

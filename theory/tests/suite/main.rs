@@ -16,6 +16,7 @@
 mod comparison;
 mod constant_noise;
 mod diffusion;
+mod documentation;
 mod double_double;
 mod equation17;
 mod fokker_planck;
