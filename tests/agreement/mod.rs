@@ -5,6 +5,8 @@
 //! A disagreement is relative to the number itself; for an entry of a covariance, to the geometric mean of the two variances
 //! it stands between, and for a mean, to the start: an entry that happens to be small is a difference of larger terms.
 
+#![allow(clippy::unwrap_used, clippy::float_cmp, dead_code)]
+
 #[path = "../../theory/tests/suite/double_double.rs"]
 mod double_double;
 
