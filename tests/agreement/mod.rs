@@ -508,16 +508,13 @@ fn minibatches(draw: &mut Draw, cases: usize) -> Vec<Row> {
         if exact.largest() < 1e-20 {
             continue;
         }
-        match law {
-            Some(law) => {
-                stationary.add_covariance(&law.stationary_second_moment(0).unwrap(), &exact, &exact);
-                stationary.cases += 1;
-            }
-            None => {
-                let found = ReshuffledLaw::new(&data, &sgd).unwrap().stationary(0).unwrap();
-                shuffled.add_covariance(&found[0].second_moment, &exact, &exact);
-                shuffled.cases += 1;
-            }
+        if let Some(law) = law {
+            stationary.add_covariance(&law.stationary_second_moment(0).unwrap(), &exact, &exact);
+            stationary.cases += 1;
+        } else {
+            let found = ReshuffledLaw::new(&data, &sgd).unwrap().stationary(0).unwrap();
+            shuffled.add_covariance(&found[0].second_moment, &exact, &exact);
+            shuffled.cases += 1;
         }
     }
     vec![transient, stationary, shuffled]
