@@ -1,5 +1,6 @@
 //! Whole-program tests: one binary, one module per subject.
 
+mod agreement;
 mod certified;
 mod command_line;
 mod program;

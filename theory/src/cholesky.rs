@@ -68,8 +68,13 @@ impl<T: Number> Cholesky<T> {
 
     /// C^{-1} R.
     pub(crate) fn solve(&self, right: &DMatrix<T>) -> DMatrix<T> {
+        self.solve_transposed_root(&self.solve_root(right))
+    }
+
+    /// (S L)^{-T} R.
+    pub(crate) fn solve_transposed_root(&self, right: &DMatrix<T>) -> DMatrix<T> {
         let size = self.scale.len();
-        let mut solution = self.solve_root(right);
+        let mut solution = right.clone();
         for column in 0..right.ncols() {
             for i in (0..size).rev() {
                 let mut rest = solution[(i, column)];
@@ -105,6 +110,45 @@ impl<T: Number> Cholesky<T> {
         let scales: f64 = self.scale.iter().map(|scale| scale.ln()).sum();
         2.0 * (pivots + scales)
     }
+}
+
+/// A root L (n x rank) of a positive semi-definite matrix, C = L L^T, by the pivoted factorisation: directions without
+/// variance have no column, so that no root of a rounding error is taken. Negative rest that is rounding is dropped.
+pub(crate) fn semidefinite_root<T: Number>(matrix: &DMatrix<T>) -> DMatrix<T> {
+    let size = matrix.nrows();
+    let floor = 64.0 * size as f64 * T::EPSILON;
+    let mut rest = matrix.clone();
+    let mut columns: Vec<DMatrix<T>> = Vec::new();
+    let mut open: Vec<usize> = (0..size).collect();
+    while !open.is_empty() {
+        // the largest remaining part of a variance, so that units of the coordinates do not matter
+        let part = |i: usize| {
+            let variance = matrix[(i, i)].value();
+            if variance > 0.0 { rest[(i, i)].value() / variance } else { 0.0 }
+        };
+        let place = (0..open.len()).fold(0, |best, k| if part(open[k]) > part(open[best]) { k } else { best });
+        if part(open[place]) <= floor {
+            break;
+        }
+        let pivot = open.swap_remove(place);
+        let length = rest[(pivot, pivot)].root();
+        let column = DMatrix::from_fn(size, 1, |i, _| {
+            if i == pivot {
+                length
+            } else if open.contains(&i) {
+                rest[(i, pivot)] / length
+            } else {
+                T::zero()
+            }
+        });
+        for &i in &open {
+            for &j in &open {
+                rest[(i, j)] -= column[(i, 0)] * column[(j, 0)];
+            }
+        }
+        columns.push(column);
+    }
+    DMatrix::from_fn(size, columns.len(), |i, j| columns[j][(i, 0)])
 }
 
 /// A number times two powers of two.

@@ -42,6 +42,7 @@ pub mod ou;
 pub mod quadratic;
 pub mod reshuffle;
 pub mod rivals;
+mod singular_values;
 pub mod time;
 pub mod variational;
 

@@ -9,6 +9,7 @@ use langevin_equation::equation;
 use nalgebra::{DMatrix, DVector};
 
 use crate::error::{Result, TheoryError};
+use crate::extended_precision::{Extended, lift};
 use crate::linear_algebra::{Eigendecomposition, require_finite, require_shape, symmetric_eigen, transposed_product};
 
 /// Data of a linear regression with one or more outputs that share the features (and, in SGD, the batches).
@@ -194,8 +195,16 @@ pub struct Quadratic {
     hessian: DMatrix<f64>,
     linear_term: DMatrix<f64>,
     eigen: Eigendecomposition,
+    /// What the eigenvalues are beyond a double.
+    remainders: Vec<f64>,
     rank: usize,
 }
+
+/// Largest dimension at which eigenvalues are known beyond a double.
+const EXTENDED_DIMENSION: usize = 64;
+
+/// Steps of iterative refinement of a minimum.
+const REFINEMENTS: usize = 3;
 
 impl Quadratic {
     /// A loss with Hessian H (d x d) and linear term b (d x outputs). Eigenvalues below d roundings of the largest
@@ -235,8 +244,9 @@ impl Quadratic {
         }
         let rounding = unit as f64 * f64::EPSILON * largest;
         let rank = eigen.values.iter().filter(|&&value| value > rounding).count();
+        let remainders = remainders(&hessian, &mut eigen, rank);
         eigen.values.iter_mut().skip(rank).for_each(|value| *value = 0.0);
-        Ok(Self { hessian, linear_term, eigen, rank })
+        Ok(Self { hessian, linear_term, eigen, remainders, rank })
     }
 
     /// H, d x d.
@@ -336,6 +346,31 @@ impl Quadratic {
         self.eigen.values.map(|rho| rho + weight_decay)
     }
 
+    /// h_i = rho_i + lambda with more digits than a double.
+    pub(crate) fn extended_curvature(&self, index: usize, weight_decay: f64) -> Extended {
+        Extended::sum(self.eigen.values[index], weight_decay).plus(Extended::from(self.remainders[index]))
+    }
+
+    /// Whether the loss with weight decay has a minimum: b leaves the range of H by no more than rounding, or lambda > 0.
+    ///
+    /// ```
+    /// # use langevin_theory::Quadratic;
+    /// # use nalgebra::dmatrix;
+    /// // nothing holds the loss -theta_2 from below
+    /// let loss = Quadratic::new(dmatrix![2.0, 0.0; 0.0, 0.0], dmatrix![1.0; 1.0]).unwrap();
+    /// assert!(!loss.has_minimum(0.0) && loss.has_minimum(0.1));
+    /// ```
+    pub fn has_minimum(&self, weight_decay: f64) -> bool {
+        if weight_decay > 0.0 || self.rank == self.dimension() {
+            return true;
+        }
+        // the coefficients of b along null directions are sums of d products with a rounding each; the directions
+        // themselves are good to d roundings over the gap to the next eigenvalue, which the rank cut bounds
+        let coefficients = self.eigen.vectors.tr_mul(&self.linear_term);
+        let null = coefficients.rows(self.rank, self.dimension() - self.rank).amax();
+        null <= 1e-9 * self.linear_term.amax()
+    }
+
     /// Minimum-norm minimiser of the unregularised loss, d x outputs, with the pseudo-inverse of H,
     #[doc = equation!(r"\mu_{\text{ols}} = H^{+} b.")]
     ///
@@ -361,7 +396,34 @@ impl Quadratic {
     /// assert_eq!(loss.minimum_ridge(1.0), dmatrix![1.0; 0.5]);
     /// ```
     pub fn minimum_ridge(&self, weight_decay: f64) -> DMatrix<f64> {
-        let mut coefficients = self.eigen.vectors.tr_mul(&self.linear_term);
+        let mut minimum = self.solve(&self.linear_term, weight_decay);
+        if self.dimension() > EXTENDED_DIMENSION {
+            return minimum;
+        }
+        // iterative refinement: a null direction with a small weight decay makes H + lambda ill-conditioned
+        let matrix = lift::<Extended>(&self.hessian);
+        let size = self.dimension();
+        for _ in 0..REFINEMENTS {
+            let residual = DMatrix::from_fn(size, minimum.ncols(), |i, j| {
+                let mut rest =
+                    Extended::from(self.linear_term[(i, j)]).minus(Extended::product(weight_decay, minimum[(i, j)]));
+                for k in 0..size {
+                    rest -= matrix[(i, k)] * Extended::from(minimum[(k, j)]);
+                }
+                rest.value()
+            });
+            let correction = self.solve(&residual, weight_decay);
+            if !correction.iter().all(|entry| entry.is_finite()) {
+                break;
+            }
+            minimum += correction;
+        }
+        minimum
+    }
+
+    /// (H + lambda)^{-1} R from the eigendecomposition, without null directions.
+    fn solve(&self, right: &DMatrix<f64>, weight_decay: f64) -> DMatrix<f64> {
+        let mut coefficients = self.eigen.vectors.tr_mul(right);
         for (index, mut row) in coefficients.row_iter_mut().enumerate() {
             let curvature = self.eigen.values[index] + weight_decay;
             if curvature > 0.0 && (index < self.rank || weight_decay > 0.0) {
@@ -417,4 +479,32 @@ impl Quadratic {
     pub fn from_eigenbasis(&self, matrix: &DMatrix<f64>) -> DMatrix<f64> {
         &self.eigen.vectors * matrix * self.eigen.vectors.transpose()
     }
+}
+
+/// Sets the eigenvalues to the nearest doubles of the Rayleigh quotients of their vectors, taken with 32 digits, and returns
+/// the rest. The error of a quotient is the square of that of its vector.
+fn remainders(hessian: &DMatrix<f64>, eigen: &mut Eigendecomposition, rank: usize) -> Vec<f64> {
+    let size = hessian.nrows();
+    let mut rest = vec![0.0; size];
+    if size > EXTENDED_DIMENSION {
+        return rest;
+    }
+    for (index, remainder) in rest.iter_mut().enumerate().take(rank) {
+        let vector = eigen.vectors.column(index);
+        let (mut square, mut form) = (Extended::from(0.0), Extended::from(0.0));
+        for i in 0..size {
+            square += Extended::product(vector[i], vector[i]);
+            for j in 0..size {
+                form += Extended::product(vector[i], vector[j]) * Extended::from(hessian[(i, j)]);
+            }
+        }
+        let quotient = form / square;
+        let value = quotient.value();
+        // out of the range of products of doubles
+        if value.is_finite() && value > 0.0 {
+            *remainder = quotient.minus(Extended::from(value)).value();
+            eigen.values[index] = value;
+        }
+    }
+    rest
 }

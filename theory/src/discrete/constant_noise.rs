@@ -91,10 +91,11 @@ impl ConstantNoiseLaw {
         let size = quadratic.dimension();
         require_shape("noise_covariance", noise_covariance, size, size)?;
         require_positive_semi_definite("noise_covariance", noise_covariance)?;
-        let maps = quadratic
-            .curvatures(weight_decay)
-            .iter()
-            .map(|&curvature| ModeMap::new(learning_rate, momentum, curvature))
+        let maps = (0..size)
+            .map(|index| {
+                let curvature = quadratic.extended_curvature(index, weight_decay);
+                ModeMap::with_curvature(learning_rate, momentum, curvature)
+            })
             .collect();
         Ok(Self { quadratic: quadratic.clone(), maps, noise: quadratic.to_eigenbasis(noise_covariance) })
     }

@@ -110,7 +110,14 @@ impl ModeMap {
     /// assert_eq!(map.rate_times_curvature(), 0.25);
     /// ```
     pub fn new(learning_rate: f64, momentum: f64, curvature: f64) -> Self {
-        let rate_times_curvature = Extended::product(learning_rate, curvature);
+        Self::with_curvature(learning_rate, momentum, Extended::from(curvature))
+    }
+
+    /// The map of a curvature that is not a double (a sum rho + lambda, an eigenvalue): close to the stability edge its
+    /// rounding would move the distance to the edge.
+    pub(crate) fn with_curvature(learning_rate: f64, momentum: f64, curvature: Extended) -> Self {
+        let rate_times_curvature = Extended::from(learning_rate).times(curvature);
+        let curvature = curvature.value();
         let one_plus_b = Extended::sum(1.0, momentum);
         let twice_root = Extended::square_root(momentum).scaled(2.0);
         let edge_distance = one_plus_b.scaled(2.0).minus(rate_times_curvature).value();
@@ -375,8 +382,13 @@ impl ModeMap {
         ]
     }
 
+    /// Whether the roots have negative real parts: the mean changes its sign every step.
+    pub(crate) fn is_alternating(&self) -> bool {
+        self.trace < 0.0
+    }
+
     /// The map whose roots have the opposite sign: u and 2 (1 + b) - u change places.
-    fn mirrored(&self) -> Self {
+    pub(crate) fn mirrored(&self) -> Self {
         Self {
             rate_times_curvature: self.edge_distance,
             edge_distance: self.rate_times_curvature,

@@ -233,8 +233,18 @@ impl ModeLaw {
         if steps.0 == 0 {
             return Ok(0.0);
         }
-        let sum = self.map.impulse_sum(steps.0 - 1);
-        finite(speed * (self.map.impulse(steps.0) + (1.0 + self.map.momentum()) * sum), "the displacement")
+        let one_plus_b = 1.0 + self.map.momentum();
+        let bracket = |map: &ModeMap| map.impulse(steps.0) + one_plus_b * map.impulse_sum(steps.0 - 1);
+        let displacement = if self.map.is_alternating() && steps.0.is_multiple_of(2) {
+            // P diverges at the stability edge, while the position comes back every second step: the bracket cancels.
+            // With u and 2(1+b) - u exchanged, the autocorrelation of even lags is the same and nothing cancels.
+            let return_variance = 2.0 * self.map.learning_rate() * self.noise_variance
+                / (self.map.curvature() * (1.0 - self.map.momentum()));
+            return_variance * bracket(&self.map.mirrored())
+        } else {
+            speed * bracket(&self.map)
+        };
+        finite(displacement, "the displacement")
     }
 
     /// Mean squared displacement after t steps when x_0 is stationary and v_0 = 0: an emptied momentum buffer (erratum

@@ -108,7 +108,7 @@ impl GaussianDensity {
         Ok(-(&self.precision * (point - &self.mean)))
     }
 
-    /// ln p; exact where p itself underflows.
+    /// ln p at a point (n entries); exact where p itself underflows.
     #[doc = equation!(r"\ln p(x) = -\tfrac12 (x - m)^\top C^{-1} (x - m) - \tfrac12 \ln \det(2 \pi C)")]
     ///
     /// # Errors
@@ -127,7 +127,7 @@ impl GaussianDensity {
         Ok(0.5 * score.dot(&(point - &self.mean)) - self.log_normaliser)
     }
 
-    /// p, in one over the product of the units of the coordinates.
+    /// p at a point (n entries), in one over the product of the units of the coordinates.
     ///
     /// # Errors
     /// As [`GaussianDensity::score`].
@@ -306,7 +306,7 @@ impl LinearFokkerPlanck {
         Ok(growth + divergence + velocity.dot(&score))
     }
 
-    /// The residual of (10) itself, density per unit time,
+    /// The residual of (10) itself at a point (n entries), density per unit time,
     #[doc = equation!(r"\frac{\partial p}{\partial t} + \operatorname{div} J")]
     ///
     /// # Errors

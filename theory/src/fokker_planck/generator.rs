@@ -206,7 +206,7 @@ impl GridFokkerPlanck {
         })
     }
 
-    /// The rate of change of a density on each cell, density per unit time. Its sum is zero: what leaves a cell arrives
+    /// The rate of change of a density, one per cell, density per unit time. Its sum is zero: what leaves a cell arrives
     /// in another.
     #[doc = equation!(r"\frac{d p_i}{d t} = \sum_j \left( r_{j \to i}\, p_j - r_{i \to j}\, p_i \right)")]
     ///

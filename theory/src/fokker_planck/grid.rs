@@ -224,7 +224,7 @@ impl Grid {
         self.axes.iter().map(Axis::width).product()
     }
 
-    /// Centre of a cell, as many coordinates as there are axes. Cells are numbered from 0 with the first coordinate
+    /// Centre of a cell, one entry per axis. Cells are numbered from 0 with the first coordinate
     /// fastest; a number beyond the last cell is a point beyond the upper end.
     ///
     /// ```
@@ -239,7 +239,7 @@ impl Grid {
         DVector::from_fn(self.dimension(), |axis, _| self.axes[axis].centre([column, row][axis]))
     }
 
-    /// The cell that contains a point; `None` outside.
+    /// The cell that contains a point (one entry per axis); `None` outside.
     ///
     /// ```
     /// use langevin_theory::fokker_planck::{Axis, Grid};

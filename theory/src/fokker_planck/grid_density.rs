@@ -78,7 +78,7 @@ impl GridDensity {
         Self::from_values(grid, &DVector::from_fn(grid.cells(), |cell, _| function(&grid.centre(cell))))
     }
 
-    /// All mass in the cell of a point: the start of (34).
+    /// All mass in the cell of a point (one entry per axis): the start of (34).
     ///
     /// # Errors
     /// [`TheoryError::Shape`], [`TheoryError::NotFinite`]; [`TheoryError::InvalidValue`] for a point outside the grid.
@@ -112,7 +112,7 @@ impl GridDensity {
         &self.grid
     }
 
-    /// The density on each cell, in one over the product of the units of the coordinates.
+    /// The density, one per cell, in one over the product of the units of the coordinates.
     ///
     /// ```
     /// # use langevin_theory::fokker_planck::{Axis, Grid, GridDensity};
@@ -154,7 +154,7 @@ impl GridDensity {
         })
     }
 
-    /// Covariance of the centres of the cells (midpoint rule), square in the coordinates.
+    /// Covariance of the centres of the cells (midpoint rule), n x n for n axes.
     ///
     /// ```
     /// # use langevin_theory::fokker_planck::{Axis, Grid, GridDensity};

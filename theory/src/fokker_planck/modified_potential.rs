@@ -145,7 +145,7 @@ where
         Ok(force)
     }
 
-    /// The two terms of the residual at a point, per unit time,
+    /// The two terms of the residual at a point (n entries), per unit time,
     #[doc = equation!(r"e^{\kappa \Psi} \operatorname{div}\left( j e^{-\kappa \Psi} \right) = \operatorname{div} j - \kappa\, j \cdot \nabla \Psi")]
     ///
     /// # Errors
@@ -176,8 +176,8 @@ where
         Ok(stationarity)
     }
 
-    /// How far the given gradient is from that of the given potential, as a fraction: a field without a potential
-    /// proves nothing.
+    /// How far the given gradient is from that of the given potential at a point (n entries), as a fraction: a field
+    /// without a potential proves nothing.
     #[doc = equation!(r"\frac{\left| \nabla \Psi_{\text{given}} - \nabla \Psi_{\text{differences}} \right|}{1 + \left| \nabla \Psi_{\text{given}} \right|}")]
     ///
     /// # Errors

@@ -111,7 +111,9 @@ impl LangevinLaw {
                 (quadratic.to_eigenbasis(&covariance), false)
             }
         };
-        let oscillators = quadratic.eigenvalues().iter().map(|&rho| Oscillator::of_mode(sgd, rho)).collect();
+        let oscillators = (0..size)
+            .map(|index| Oscillator::with_curvature(sgd, quadratic.extended_curvature(index, sgd.weight_decay())))
+            .collect();
         Ok(Self { quadratic: quadratic.clone(), sgd: *sgd, oscillators, noise, commuting })
     }
 
@@ -256,13 +258,35 @@ impl LangevinLaw {
             require_shape(name, &DMatrix::from_column_slice(vector.len(), 1, vector.as_slice()), size, 1)?;
         }
         let basis = self.quadratic.eigenvectors();
-        let minimum = self.minimum_ridge();
+        // directions without a minimum, or with one so far away that the distance to it has lost the start, are followed
+        // from the start under their constant force; the others from their deviation from the minimum
+        let target = basis.tr_mul(&self.minimum_ridge());
+        let pull = basis.tr_mul(self.quadratic.linear_term());
+        let place = basis.tr_mul(position);
+        let has_minimum = self.quadratic.has_minimum(self.sgd.weight_decay());
+        let forced: Vec<bool> = (0..size)
+            .map(|i| {
+                let flat = self.oscillators[i].omega_squared() <= 0.0;
+                (flat && !has_minimum) || target[i].abs() > 2.0 * place[i].abs()
+            })
+            .collect();
+        let near = DVector::from_fn(size, |i, _| if forced[i] { 0.0 } else { target[i] });
+        // what is followed is the original vector less a multiple of directions, so that a start keeps its digits
+        let minimum = basis * &near;
         let start = basis.tr_mul(&(position - &minimum));
         let kick = basis.tr_mul(velocity);
-        let steps: Vec<[[f64; 2]; 2]> = self.oscillators.iter().map(|one| one.propagator(time)).collect();
-        let row = |r: usize| DVector::from_fn(size, |i, _| steps[i][r][0] * start[i] + steps[i][r][1] * kick[i]);
-        let position = minimum + basis * row(0);
-        let velocity = basis * row(1);
+        let inertia = self.sgd.learning_rate() * (1.0 + self.sgd.momentum());
+        let mut change = [DVector::zeros(size), DVector::zeros(size)];
+        for i in 0..size {
+            let oscillator = &self.oscillators[i];
+            let step = oscillator.propagator(time);
+            let force = if forced[i] { 2.0 * pull[i] / inertia } else { 0.0 };
+            let reach = if forced[i] { force * oscillator.impulse_integral(time.value()) } else { 0.0 };
+            change[0][i] = step[0][0] * start[i] + step[0][1] * kick[i] + reach;
+            change[1][i] = step[1][0] * start[i] + step[1][1] * kick[i] + force * step[0][1];
+        }
+        let position = minimum + basis * &change[0];
+        let velocity = basis * &change[1];
         Ok(DVector::from_iterator(2 * size, position.iter().chain(velocity.iter()).copied()))
     }
 

@@ -97,7 +97,7 @@ impl Oscillator {
         Self::with_curvature(sgd, Extended::sum(rho, sgd.weight_decay()))
     }
 
-    fn with_curvature(sgd: &Hyperparameters, curvature: Extended) -> Self {
+    pub(crate) fn with_curvature(sgd: &Hyperparameters, curvature: Extended) -> Self {
         let one_minus = Extended::sum(1.0, -sgd.momentum());
         let inertia = Extended::sum(1.0, sgd.momentum()).times(Extended::from(sgd.learning_rate()));
         let restoring = inertia.times(curvature).scaled(2.0);

@@ -9,6 +9,7 @@ use langevin_equation::equation;
 use super::law::slowed_kernel;
 use crate::discrete::ModeMap;
 use crate::error::{Result, TheoryError};
+use crate::extended_precision::Extended;
 use crate::hyperparameters::Hyperparameters;
 
 /// The exact stationary law for Gaussian features with eigenvalues rho_i of H.
@@ -70,10 +71,12 @@ impl GaussianFeatures {
         Ok(Self { sgd: *sgd, eigenvalues: eigenvalues.to_vec(), sigma2, maps })
     }
 
-    /// a_i rho_i^2 for the directions with curvature.
-    fn gains(&self) -> Result<Vec<f64>> {
+    /// a_i rho_i^2 for the directions with curvature, with 32 digits: variances diverge where their sum s reaches 1.
+    fn gains(&self) -> Result<Vec<Extended>> {
         let sgd = &self.sgd;
-        let batch = sgd.batch_size() as f64;
+        let batch = Extended::from(sgd.batch_size() as f64);
+        let one_plus_b = Extended::sum(1.0, sgd.momentum());
+        let one_minus_b = Extended::sum(1.0, -sgd.momentum());
         self.maps
             .iter()
             .filter(|map| map.curvature() > 0.0)
@@ -85,7 +88,9 @@ impl GaussianFeatures {
                         limit: sgd.rate_times_curvature_limit(),
                     });
                 }
-                Ok(u * (1.0 + sgd.momentum()) / ((1.0 - sgd.momentum()) * map.edge_distance() * batch))
+                let u = Extended::product(sgd.learning_rate(), map.curvature());
+                let edge_distance = one_plus_b.scaled(2.0).minus(u);
+                Ok(u.times(one_plus_b).over(one_minus_b.times(edge_distance).times(batch)))
             })
             .collect()
     }
@@ -105,11 +110,22 @@ impl GaussianFeatures {
     /// assert!((law.stability_sum().unwrap() - 1.0).abs() < 1e-15);
     /// ```
     pub fn stability_sum(&self) -> Result<f64> {
-        let gains = self.gains()?;
-        if let Some(&gain) = gains.iter().find(|&&gain| gain >= 1.0) {
-            return Err(TheoryError::MeanSquareUnstable { gain });
+        Ok(Self::extended_stability_sum(&self.gains()?)?.value())
+    }
+
+    fn extended_stability_sum(gains: &[Extended]) -> Result<Extended> {
+        let one = Extended::from(1.0);
+        if let Some(gain) = gains.iter().find(|gain| one.minus(**gain).value() <= 0.0) {
+            return Err(TheoryError::MeanSquareUnstable { gain: gain.value() });
         }
-        Ok(gains.iter().map(|gain| gain / (1.0 - gain)).sum())
+        Ok(gains.iter().fold(Extended::from(0.0), |sum, &gain| sum.plus(gain.over(one.minus(gain)))))
+    }
+
+    /// 1 - s where it is positive.
+    fn margin(gains: &[Extended]) -> Result<Extended> {
+        let sum = Self::extended_stability_sum(gains)?;
+        let margin = Extended::from(1.0).minus(sum);
+        if margin.value() > 0.0 { Ok(margin) } else { Err(TheoryError::MeanSquareUnstable { gain: sum.value() }) }
     }
 
     /// Whether stationary second moments exist: s < 1.
@@ -124,7 +140,7 @@ impl GaussianFeatures {
     /// assert!(stable(0.66) && !stable(0.67)); // the mean alone is stable up to 2
     /// ```
     pub fn is_stable(&self) -> bool {
-        self.stability_sum().is_ok_and(|sum| sum < 1.0)
+        self.gains().and_then(|gains| Self::margin(&gains)).is_ok()
     }
 
     /// The variances of the position, one per eigenvalue, in the order given; zero in directions without curvature,
@@ -143,17 +159,16 @@ impl GaussianFeatures {
     /// assert_eq!(variances[1], 0.0);
     /// ```
     pub fn position_variances(&self) -> Result<Vec<f64>> {
-        let sum = self.stability_sum()?;
-        if sum >= 1.0 {
-            return Err(TheoryError::MeanSquareUnstable { gain: sum });
-        }
-        let mut gains = self.gains()?.into_iter();
+        let gains = self.gains()?;
+        let margin = Self::margin(&gains)?;
+        let mut gains = gains.into_iter();
         let variances = self
             .eigenvalues
             .iter()
             .map(|&rho| {
-                let gain = if rho > 0.0 { gains.next().unwrap_or(0.0) } else { return 0.0 };
-                gain / rho * self.sigma2 / ((1.0 - sum) * (1.0 - gain))
+                let Some(gain) = (if rho > 0.0 { gains.next() } else { None }) else { return 0.0 };
+                let room = margin.times(Extended::from(1.0).minus(gain)).value();
+                gain.value() / rho * self.sigma2 / room
             })
             .collect::<Vec<f64>>();
         if variances.iter().all(|variance| variance.is_finite()) {

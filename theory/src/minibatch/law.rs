@@ -749,7 +749,7 @@ impl MinibatchLaw {
     }
 
     /// The moments of one output step by step from a fixed start: position theta_0 (not its deviation) and velocity, d
-    /// each.
+    /// entries each.
     ///
     /// # Errors
     /// [`TheoryError::Shape`] for an output that does not exist or a vector of another length.

@@ -87,6 +87,9 @@ impl<T: Number> Propagation<T> {
         // a real part below 2^-100 |A| counts as zero
         const DOUBLINGS: usize = 110;
         let rate = rate(drift);
+        if !(4.0 * rate).is_finite() {
+            return Err(TheoryError::Overflow { what: "the norm of the drift" });
+        }
         if is_singular(drift) {
             return Err(TheoryError::Singular {
                 what: "the drift has an eigenvalue zero, whose direction has no restoring force",

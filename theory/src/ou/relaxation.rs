@@ -115,7 +115,9 @@ fn relax<T: Number>(
     let covariance = noise.map(|entry| entry / kappa) + &step * &start * step.transpose();
     let excess = &step * (start - workings.lyapunov.map(|entry| entry / kappa)) * step.transpose();
     let deviation = &step * process.deviation::<T>(initial_mean);
-    let Some(factor) = Cholesky::new(&covariance, 64.0 * size as f64 * T::EPSILON) else {
+    // roundings of the covariance count relative to its smallest pivot: with 32 digits, ten of the answer must be left
+    let smallest_pivot = f64::max(64.0 * T::EPSILON, f64::min(1e11 * T::EPSILON, 1e-20));
+    let Some(factor) = Cholesky::new(&covariance, smallest_pivot * size as f64) else {
         let error = TheoryError::Singular { what: "the law at this time has no density" };
         return Ok(Relaxation {
             free_energy: Err(error.clone()),

@@ -5,12 +5,13 @@
 use langevin_equation::equation;
 use nalgebra::{DMatrix, DVector};
 
-use crate::cholesky::Cholesky;
+use crate::cholesky::{Cholesky, semidefinite_root};
 use crate::error::{Result, TheoryError};
 use crate::extended_precision::{Extended, Number, lift, lower};
 use crate::linear_algebra::{
-    covariance_root, polar_factor, require_positive_semi_definite, require_shape, require_vector, symmetric_eigen,
+    polar_factor, require_positive_semi_definite, require_shape, require_vector, symmetric_eigen,
 };
+use crate::singular_values::{orthogonal_columns, squared_lengths};
 
 /// Smallest pivot, scaled to unit variances, of a covariance with a density.
 const SINGULAR: f64 = 1e-14;
@@ -166,17 +167,25 @@ impl Gaussian {
         });
         match rotated {
             Some(sum) => Ok(Number::value(sum)),
-            None => Ok(Number::value(means) + self.difference_of_traces(other)?),
+            None => Ok(Number::value(means + self.difference_of_traces(other)?)),
         }
     }
 
-    /// tr C_1 + tr C_2 - 2 tr (L_1^T C_2 L_1)^{1/2}: for singular laws, good to the root of a rounding.
-    fn difference_of_traces(&self, other: &Self) -> Result<f64> {
-        let root = covariance_root("covariance", &self.covariance)?;
-        let product = root.tr_mul(&(&other.covariance * &root));
-        let eigen = symmetric_eigen("the product of two covariances", &((&product + product.transpose()) * 0.5))?;
-        let overlap: f64 = eigen.values.iter().map(|value| value.max(0.0).sqrt()).sum();
-        Ok((self.covariance.trace() + other.covariance.trace() - 2.0 * overlap).max(0.0))
+    /// A root of C with 32 digits, n x rank.
+    pub(crate) fn root(&self) -> DMatrix<Extended> {
+        semidefinite_root(&lift::<Extended>(&self.covariance))
+    }
+
+    /// tr C_1 + tr C_2 - 2 |L_2^T L_1|_*, for singular laws: the trace of (L_1^T C_2 L_1)^{1/2} is the sum of the singular
+    /// values of L_2^T L_1.
+    fn difference_of_traces(&self, other: &Self) -> Result<Extended> {
+        let zero = Extended::from(0.0);
+        let overlaps = squared_lengths(&orthogonal_columns(other.root().tr_mul(&self.root()))?);
+        let overlap = overlaps.iter().fold(zero, |sum, square| sum + square.root());
+        let traces = (0..self.mean.nrows())
+            .fold(zero, |sum, i| sum + Extended::sum(self.covariance[(i, i)], other.covariance[(i, i)]));
+        let difference = traces - overlap - overlap;
+        Ok(if Number::value(difference) > 0.0 { difference } else { zero })
     }
 }
 

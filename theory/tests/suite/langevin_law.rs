@@ -2,7 +2,7 @@
 
 use langevin_theory::langevin::{LangevinLaw, LangevinMode, NoiseModel};
 use langevin_theory::{Hyperparameters, Quadratic, Steps, TheoryError, Time};
-use nalgebra::{DMatrix, DVector};
+use nalgebra::{DMatrix, DVector, dmatrix, dvector};
 use proptest::prelude::*;
 
 use crate::comparison::{close, close_relative};
@@ -387,5 +387,32 @@ proptest! {
         }
         let loss = law.regularised_loss(&theta).unwrap();
         prop_assert!((loss - 0.5 * x.dot(&(&regularised * &x))).abs() <= 1e-12 * loss);
+    }
+}
+
+/// A direction so flat that its minimum is 1e14 away: the mean starts where it starts, and moves under a constant force.
+#[test]
+fn the_mean_in_a_flat_direction_keeps_its_start() {
+    for flat in [0.0, 1e-14] {
+        let sgd = Hyperparameters::new(0.25, 0.25, 0.0, 1).unwrap();
+        let linear = dmatrix![1.0; 1.0];
+        let loss = Quadratic::new(dmatrix![1.0, 0.0; 0.0, flat], linear).unwrap();
+        let law = LangevinLaw::new(&loss, &sgd, NoiseModel::ProportionalToHessian(1.0)).unwrap();
+        let start = dvector![0.3, -0.7];
+        let kick = dvector![0.0, 0.5];
+        let at = |t: f64| law.mean(&start, &kick, Time::new(t).unwrap()).unwrap();
+        let first = at(0.0);
+        assert!((first.rows(0, 2) - &start).amax() <= 4.0 * f64::EPSILON);
+        assert!((first[3] - 0.5).abs() <= 4.0 * f64::EPSILON);
+        // without restoring force: v' = f - 2 gamma v
+        let inertia = 0.25 * 1.25_f64;
+        let (force, friction) = (2.0 / inertia, 2.0 * 0.75 / inertia);
+        let t = 0.5_f64;
+        let decay = (-friction * t).exp();
+        let position = -0.7 + force / friction * t + (0.5 - force / friction) * (1.0 - decay) / friction;
+        let velocity = force / friction + (0.5 - force / friction) * decay;
+        let later = at(t);
+        // the neglected restoring force is 1e-14 of the displacement
+        assert!((later[1] - position).abs() <= 1e-13 && (later[3] - velocity).abs() <= 1e-13, "{later} {position}");
     }
 }

@@ -107,12 +107,21 @@ proptest! {
         let start = DMatrix::zeros(size, size);
         let noise = |t: f64| process.covariance(&start, at(t)).unwrap();
         let both = noise(first + second);
-        let terms = one.abs() * noise(second).abs() * one.transpose().abs() + noise(first).abs();
-        let factor = 16.0 * (1.0 + process.drift().amax() * size as f64 * (first + second));
-        within("C(s+t)", &(&both - noise(first) - &one * noise(second) * one.transpose()), &terms, factor)?;
+        // rounding the sum of the times by a part of it moves C along dC/dt = -A C - C A^T + 2D/kappa, which mixes rows: a
+        // small entry moves by its large neighbours
+        let drag = process.drift().abs() * (first + second);
+        let moved = &drag * both.abs();
+        let source = process.diffusion().abs() * (2.0 * (first + second) / process.kappa());
+        let terms = one.abs() * noise(second).abs() * one.transpose().abs()
+            + noise(first).abs()
+            + &moved
+            + moved.transpose()
+            + source;
+        within("C(s+t)", &(&both - noise(first) - &one * noise(second) * one.transpose()), &terms, 16.0)?;
         let cross = process.cross_covariance(&start, at(first + second), at(first)).unwrap();
         let terms = two.abs() * noise(first).abs();
-        within("Cov(X_{s+t}, X_s)", &(&cross - &two * noise(first)), &terms, factor)?;
+        let terms = &terms + drag * &terms;
+        within("Cov(X_{s+t}, X_s)", &(&cross - &two * noise(first)), &terms, 16.0)?;
         let transposed = process.cross_covariance(&start, at(first), at(first + second)).unwrap();
         within("transposed", &(cross.transpose() - transposed), &cross.transpose().abs(), 4.0)?;
     }

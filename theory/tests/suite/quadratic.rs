@@ -72,3 +72,24 @@ fn overflowing_data_is_an_error() {
     let data = LeastSquares::new(dmatrix![1e200; 1.0], dmatrix![1.0; 1.0]).unwrap();
     assert!(matches!(data.quadratic(), Err(TheoryError::Overflow { .. })));
 }
+
+#[test]
+fn a_linear_term_outside_the_range_leaves_no_minimum() {
+    let flat = |linear: DMatrix<f64>| Quadratic::new(dmatrix![1.0, 2.0; 2.0, 4.0], linear).unwrap();
+    let (inside, outside) = (flat(dmatrix![0.1; 0.2]), flat(dmatrix![0.1; 0.3]));
+    assert!(inside.has_minimum(0.0) && inside.has_minimum(0.1));
+    assert!(!outside.has_minimum(0.0) && outside.has_minimum(0.1));
+}
+
+/// With a small weight decay on a null direction H + lambda has the condition 1e8; the minimum keeps its digits.
+#[test]
+fn the_ridge_minimum_is_refined() {
+    let decay = 2.0_f64.powi(-27);
+    // eigenvectors (1, 1) and (1, -1), eigenvalues 2 and 0
+    let loss = Quadratic::new(dmatrix![1.0, 1.0; 1.0, 1.0], dmatrix![1.0; 0.75]).unwrap();
+    let (slow, fast) = (0.125 / decay, 0.875 / (2.0 + decay));
+    let minimum = loss.minimum_ridge(decay);
+    for (found, expected) in [(minimum[0], fast + slow), (minimum[1], fast - slow)] {
+        assert!((found - expected).abs() <= 4.0 * f64::EPSILON * expected.abs(), "{found} {expected}");
+    }
+}

@@ -185,3 +185,16 @@ fn problems_beyond_enumeration_and_without_a_law_are_named() {
     let sgd = Hyperparameters::new(0.1, 0.5, 0.0, 1).unwrap();
     assert_eq!(ReshuffledLaw::new(&still, &sgd).unwrap().stationary(0).unwrap()[0].second_moment, DMatrix::zeros(2, 2));
 }
+
+/// P = eta / (2 - 3 eta) for one feature and plain SGD: a part in 1e9 below the limit the difference still has all its digits.
+#[test]
+fn gaussian_features_at_their_limit() {
+    for distance in [1e-3, 1e-6, 1e-9, 1e-12] {
+        let eta = 2.0 / 3.0 * (1.0 - distance);
+        let sgd = Hyperparameters::new(eta, 0.0, 0.0, 1).unwrap();
+        let law = GaussianFeatures::new(&sgd, &[1.0], 1.0).unwrap();
+        let expected = eta / eta.mul_add(-3.0, 2.0);
+        let found = law.position_variances().unwrap()[0];
+        assert!((found - expected).abs() <= 8.0 * f64::EPSILON * expected, "{distance:e}: {found} {expected}");
+    }
+}

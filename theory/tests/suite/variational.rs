@@ -156,3 +156,31 @@ fn wrong_input_is_refused() {
     assert!(two.wasserstein_squared(&one).is_err() && one.kl_divergence(&two).is_err());
     assert!(JkoStep::new(&dmatrix![1.0], 1.0, 1.0).unwrap().apply(&two).is_err());
 }
+
+/// L = (1, 2): a rank-one covariance whose other direction has no variance at all. Its root must not hold the root of a
+/// rounding error, which would be 1e-8.
+#[test]
+fn a_singular_covariance_costs_no_digits() {
+    let line = dmatrix![1.0, 2.0; 2.0, 4.0];
+    let law = Gaussian::new(dvector![0.0, 0.0], &line).unwrap();
+    let unit = Gaussian::new(dvector![0.0, 0.0], &DMatrix::identity(2, 2)).unwrap();
+    // tr C + 2 - 2 tr C^{1/2}, C^{1/2} = C / sqrt 5
+    let expected = 7.0 - 2.0 * 5.0_f64.sqrt();
+    for found in [law.wasserstein_squared(&unit).unwrap(), unit.wasserstein_squared(&law).unwrap()] {
+        assert!((found - expected).abs() <= 4.0 * f64::EPSILON * expected, "{found} {expected}");
+    }
+    assert_eq!(law.wasserstein_squared(&law).unwrap(), 0.0);
+    // one step from it: along the line y(5 / (1+step)), across it y(0) = c; doubles cannot tell the latter from 0 here
+    let (kappa, step) = (1024.0, 2.0_f64.powi(-40));
+    let scheme = JkoStep::new(&DMatrix::identity(2, 2), kappa, step).unwrap();
+    let (g, c) = (1.0 + step, step / kappa);
+    let x = 5.0 / g;
+    let along = (c + 0.5 * (x + (x * (x + 4.0 * c)).sqrt())) / g;
+    let across = c / g;
+    let entropy = 0.5 * (2.0 * (1.0 + std::f64::consts::TAU.ln()) + along.ln() + across.ln());
+    let expected = 0.5 * (along + across) - entropy / kappa;
+    let found = scheme.free_energy_after(&law).unwrap();
+    assert!((found - expected).abs() <= 16.0 * f64::EPSILON * expected.abs(), "{found} {expected}");
+    let covariance = scheme.apply(&law).unwrap();
+    assert!((covariance.covariance().trace() - along - across).abs() <= 8.0 * f64::EPSILON * along);
+}

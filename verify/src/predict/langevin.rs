@@ -87,12 +87,18 @@ pub(super) fn law(mut table: Table, answer: &mut Answer) -> Result<()> {
     let position = position.unwrap_or_else(|| minimum.clone());
     // expectations over the stationary law need one
     let exists = law.stationary_blocks().map(drop);
+    let unbounded = |weight_decay: f64| {
+        let bounded = quadratic.has_minimum(weight_decay);
+        let what = "the linear term leaves the range of the Hessian: the loss has no minimum";
+        if bounded { Ok(()) } else { Err(TheoryError::Singular { what }) }
+    };
+    let (ols, ridge) = (unbounded(0.0), unbounded(sgd.weight_decay()));
 
     answer.put("drift", Ok(matrix(&law.drift())))?;
     answer.put("diffusion", Ok(matrix(&law.diffusion())))?;
     answer.put("kappa", Ok(sgd.kappa()))?;
-    answer.put("minimum_ols", Ok(vector(&quadratic.minimum_ols().column(0).into_owned())))?;
-    answer.put("minimum_ridge", Ok(vector(&minimum)))?;
+    answer.put("minimum_ols", ols.clone().map(|()| vector(&quadratic.minimum_ols().column(0).into_owned())))?;
+    answer.put("minimum_ridge", ridge.map(|()| vector(&minimum)))?;
     answer.put("eigenvalues", Ok(vector(quadratic.eigenvalues())))?;
     answer.put("mean", each(&times, |time| law.mean(&position, &velocity, time).map(|mean| vector(&mean))))?;
     answer.put("covariance", each(&times, |time| Ok(matrix(&law.covariance(time)))))?;
@@ -109,8 +115,8 @@ pub(super) fn law(mut table: Table, answer: &mut Answer) -> Result<()> {
     }
     let displacement = each(&steps, |count| law.displacement(count).map(Value::from));
     answer.put("displacement", exists.clone().and(displacement))?;
-    answer.put("excess_loss", law.excess_loss())?;
-    answer.put("loss_offset", Ok(law.loss_offset()))?;
+    answer.put("excess_loss", ols.clone().and_then(|()| law.excess_loss()))?;
+    answer.put("loss_offset", ols.map(|()| law.loss_offset()))?;
     answer.put("potential_energy", law.potential_energy())?;
     answer.put("kinetic_energy", exists.map(|()| law.kinetic_energy()))?;
     answer.put("entropy_production_with_parity", law.entropy_production_with_parity())

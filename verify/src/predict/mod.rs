@@ -92,12 +92,18 @@ impl Answer {
     fn put(&mut self, name: &str, value: std::result::Result<impl Into<Value>, TheoryError>) -> Result<()> {
         match value {
             Ok(value) => {
-                self.quantities.insert(name.into(), value.into());
+                let mut value = value.into();
+                if let Value::Array(entries) = &mut value {
+                    for (index, entry) in entries.iter_mut().enumerate().filter(|(_, entry)| entry.is_object()) {
+                        self.undefined.insert(format!("{name}[{index}]"), entry.take());
+                    }
+                }
+                self.quantities.insert(name.into(), value);
             }
             Err(error) => match error.undefined_reason() {
                 Some(reason) => {
                     self.quantities.insert(name.into(), Value::Null);
-                    self.undefined.insert(name.into(), json!({"reason": reason, "detail": error.to_string()}));
+                    self.undefined.insert(name.into(), explanation(reason, &error));
                 }
                 None => return Err(error.into()),
             },
@@ -108,11 +114,19 @@ impl Answer {
     /// Why an entry of a list is null. Errors of the input are passed on.
     fn explain(&mut self, name: &str, error: &TheoryError) -> Result<()> {
         let Some(reason) = error.undefined_reason() else { return Err(error.clone().into()) };
-        self.undefined.insert(name.into(), json!({"reason": reason, "detail": error.to_string()}));
+        self.undefined.insert(name.into(), explanation(reason, error));
         Ok(())
     }
 
-    fn finish(self, kind: &str) -> Value {
+    fn finish(mut self, kind: &str) -> Value {
+        // JSON has no infinity: a number beyond the range of doubles has become null, and must not go unexplained
+        let overflow = TheoryError::Overflow { what: "an entry" };
+        for (name, value) in &self.quantities {
+            let explained = self.undefined.keys().any(|key| key == name || key.starts_with(&format!("{name}[")));
+            if has_null(value) && !explained {
+                self.undefined.insert(name.clone(), explanation("overflow", &overflow));
+            }
+        }
         let mut all = Map::new();
         all.insert("kind".into(), kind.into());
         all.extend(self.quantities);
@@ -134,12 +148,36 @@ fn small_matrix(matrix: [[f64; 2]; 2]) -> Value {
     json!(matrix)
 }
 
-/// One value per entry of a list, or the first reason why there is none.
+fn explanation(reason: &str, error: &TheoryError) -> Value {
+    json!({"reason": reason, "detail": error.to_string()})
+}
+
+fn has_null(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(entries) => entries.iter().any(has_null),
+        _ => false,
+    }
+}
+
+/// One value per entry of a list; the first reason when no entry exists. Where only some do not, each of these is its
+/// explanation, which [`Answer::put`] replaces by null.
 fn each<T: Copy>(
     list: &[T],
     quantity: impl FnMut(T) -> langevin_theory::Result<Value>,
 ) -> langevin_theory::Result<Value> {
-    list.iter().copied().map(quantity).collect::<langevin_theory::Result<Vec<Value>>>().map(Value::Array)
+    let found: Vec<langevin_theory::Result<Value>> = list.iter().copied().map(quantity).collect();
+    let none_exists = !found.iter().any(std::result::Result::is_ok);
+    found
+        .into_iter()
+        .map(|entry| match entry {
+            Err(error) if !none_exists => match error.undefined_reason() {
+                Some(reason) => Ok(explanation(reason, &error)),
+                None => Err(error),
+            },
+            other => other,
+        })
+        .collect()
 }
 
 fn steps(table: &mut Table) -> Result<Vec<Steps>> {

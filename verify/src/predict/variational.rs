@@ -40,5 +40,5 @@ pub(super) fn jko(mut table: Table, answer: &mut Answer) -> Result<()> {
     answer.put("mean", Ok(vector(after.mean())))?;
     answer.put("covariance", Ok(matrix(after.covariance())))?;
     answer.put("free_energy_before", scheme.free_energy(&before))?;
-    answer.put("free_energy_after", scheme.free_energy(&after))
+    answer.put("free_energy_after", scheme.free_energy_after(&before))
 }
