@@ -23,8 +23,8 @@ use crate::error::{Result, SimError};
 
 /// Nodes and weights of the eight-point Gauss-Legendre rule on [-1, 1], positive half.
 const RULE: [(f64, f64); 4] = [
-    (0.183_434_642_495_649_8, 0.362_683_783_378_362_0),
-    (0.525_532_409_916_329_0, 0.313_706_645_877_887_3),
+    (0.183_434_642_495_649_8, 0.362_683_783_378_362),
+    (0.525_532_409_916_329, 0.313_706_645_877_887_3),
     (0.796_666_477_413_626_7, 0.222_381_034_453_374_5),
     (0.960_289_856_497_536_3, 0.101_228_536_290_376_3),
 ];
@@ -205,14 +205,12 @@ impl Sampler {
                     admissible: "finite and above 0".into(),
                 });
             }
-            order.push(match known.iter().position(|other| other.to_bits() == duration.to_bits()) {
-                Some(index) => index,
-                None => {
-                    known.push(duration);
-                    transitions.push(Transition::over(drift, noise, duration)?);
-                    known.len() - 1
-                }
-            });
+            let same = known.iter().position(|other| other.to_bits() == duration.to_bits());
+            if same.is_none() {
+                known.push(duration);
+                transitions.push(Transition::over(drift, noise, duration)?);
+            }
+            order.push(same.unwrap_or(known.len() - 1));
         }
         let first = first - &equilibrium;
         Ok(Self { equilibrium, first, root, transitions, order, seed })

@@ -44,6 +44,7 @@ pub(crate) fn report() -> Report {
         claims,
         scenarios: scenarios(),
         figures: figures(),
+        paper_settings: crate::paper_tables::settings().expect("the printed settings are valid"),
         references: vec![
             Reference {
                 key: "Kunin et al. 2021".to_owned(),
@@ -149,6 +150,7 @@ pub(crate) fn empty_report() -> Report {
     report.claims.clear();
     report.scenarios.clear();
     report.references.clear();
+    report.paper_settings.clear();
     report.figures = Figures::default();
     report.data.attribution = None;
     report.summary = Summary::default();
