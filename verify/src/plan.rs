@@ -445,3 +445,24 @@ fn phase_space(tier: Tier) -> Result<OrnsteinUhlenbeckExact> {
         pace: None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::claims::CLAIMS;
+
+    /// The main job decides every claim of the registry, and nothing else.
+    #[test]
+    fn claims_and_checks_belong_together() {
+        let plan =
+            Plan::for_data(Dataset::digits(langevin_sim::data::Standardize::Center, true, None).unwrap(), Tier::Quick)
+                .unwrap();
+        let specs = plan.scenarios.iter().flat_map(|scenario| scenario.checks());
+        let checked: BTreeSet<&str> = specs.map(|spec| spec.claim).collect();
+        let registered: BTreeSet<&str> = CLAIMS.iter().map(|claim| claim.id).collect();
+        assert_eq!(checked, registered);
+        assert_eq!(registered.len(), CLAIMS.len(), "an id is used twice");
+    }
+}
