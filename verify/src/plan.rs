@@ -120,7 +120,9 @@ impl Plan {
                 scenarios.push(Box::new(rotation));
             }
         }
-        scenarios.push(Box::new(sweeps(&prepared, main, tier)?));
+        // slow directions are what diffuses for long: no weight decay, as far as there is noise without it
+        let free = if has_noise(&prepared, 0.0)? { 0.0 } else { decay };
+        scenarios.push(Box::new(sweeps(&prepared, main, free, tier)?));
         Self::new(prepared, scenarios, tier)
     }
 
@@ -275,16 +277,16 @@ fn oscillations(prepared: &Arc<Prepared>, batch: usize, tier: Tier) -> Result<Ve
         .collect()
 }
 
-/// Sweeps around the momentum, weight decay and batch size of the main problem. The default learning rate is a tenth of the
+/// Sweeps around the momentum and the batch size of the main problem. The default learning rate is a tenth of the
 /// usual one, so that ten times as much is the usual one; less where the ends of the other sweeps need it.
-fn sweeps(prepared: &Arc<Prepared>, main: Hyperparameters, tier: Tier) -> Result<Sweeps> {
-    let (decay, batch) = (main.weight_decay(), main.batch_size());
+fn sweeps(prepared: &Arc<Prepared>, main: Hyperparameters, decay: f64, tier: Tier) -> Result<Sweeps> {
+    let batch = main.batch_size();
     let [fewest, _] = Sweeps::batch_ends(batch, prepared.dataset.problem.samples());
     let [_, highest] = Sweeps::MOMENTUM_ENDS;
     let rate = (main.learning_rate() / Sweeps::RATE_FACTOR)
         .min(stable_rate(prepared, main.momentum(), decay, fewest)?)
         .min(stable_rate(prepared, highest, decay, batch)?);
-    Sweeps::new(prepared, main.with_learning_rate(two_digits(rate))?, tier.single())
+    Sweeps::new(prepared, Hyperparameters::new(two_digits(rate), main.momentum(), decay, batch)?, tier.single())
 }
 
 /// The top modes of the data with their true, non-commuting noise covariance, at half the classical stability edge.

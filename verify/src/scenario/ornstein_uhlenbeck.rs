@@ -156,7 +156,7 @@ impl OrnsteinUhlenbeckExact {
     }
 
     fn figure(&self, context: &Context<'_>, covariance: &DMatrix<f64>, pace: f64) -> Result<CurrentFigure> {
-        const STATES: usize = 2500;
+        const STATES: usize = 1200;
         let stationary = self.law.stationary()?;
         let start = Start::Gaussian {
             mean: self.law.equilibrium().clone(),

@@ -7,9 +7,9 @@ use super::panel::{Drawing, Stroke, ink, line_entry, region_entry};
 use super::{Panel, Plot};
 use crate::report::CurrentFigure;
 
-const PATH: Stroke = Stroke { ink: ink::MEASURED, width: 0.6, dash: None };
+const PATH: Stroke = Stroke { ink: ink::MEASURED, width: 0.45, dash: None };
 const LAW: Stroke = Stroke { ink: ink::EXACT, width: 1.8, dash: Some("7 4") };
-const CURRENT: Stroke = Stroke { ink: ink::GUIDE, width: 1.1, dash: None };
+const CURRENT: Stroke = Stroke { ink: ink::FIFTH, width: 1.7, dash: None };
 
 /// Half the width of a panel in standard deviations of the wider coordinate.
 const REACH: f64 = 3.2;
@@ -43,7 +43,7 @@ pub(super) fn plot(figure: &CurrentFigure) -> Option<Plot> {
         legend: vec![
             line_entry("path", PATH),
             line_entry("exact law, two standard deviations", LAW),
-            line_entry("stationary current (arrows)", CURRENT),
+            line_entry("stationary current (arrows, length as the root of its size)", CURRENT),
             region_entry("original loss, lower inside", ink::LOSS),
             region_entry("modified loss, lower inside", ink::MODIFIED_LOSS),
         ],
@@ -68,7 +68,7 @@ fn panel(figure: &CurrentFigure, id: &str, title: &str, form: Form, shade_ink: &
     Some(drawing.finish())
 }
 
-/// Arrows along the current on a grid of points, the longest as long as the grid is wide.
+/// Arrows along the current on a grid of points, the longest about as long as the grid is wide.
 fn current(figure: &CurrentFigure, reach: f64) -> Vec<[(f64, f64); 2]> {
     let precision = inverse(figure.covariance);
     let pitch = 2.0 * reach / f64::from(ARROWS);
@@ -83,8 +83,11 @@ fn current(figure: &CurrentFigure, reach: f64) -> Vec<[(f64, f64); 2]> {
         }
     }
     let longest = arrows.iter().map(|[_, (u, v)]| u.hypot(*v)).fold(f64::MIN_POSITIVE, f64::max);
-    for [_, vector] in &mut arrows {
-        *vector = (1.2 * pitch * vector.0 / longest, 1.2 * pitch * vector.1 / longest);
+    for [_, (u, v)] in &mut arrows {
+        // a density falls by orders of magnitude: the square root of the size keeps the outer arrows in sight
+        let size = u.hypot(*v).max(f64::MIN_POSITIVE);
+        let stretch = 1.1 * pitch * (size / longest).sqrt() / size;
+        (*u, *v) = (*u * stretch, *v * stretch);
     }
     // the middle of an arrow is where the current is that
     arrows.into_iter().map(|[(x, y), (u, v)]| [(x - 0.5 * u, y - 0.5 * v), (u, v)]).collect()

@@ -19,7 +19,6 @@ pub(super) fn plot(figure: &TrajectoryFigure) -> Option<Plot> {
     let [first, second] = figure.directions.as_slice() else { return None };
     let diagonal = |[a, b]: [f64; 2]| [a, 0.0, b];
     let ratio = significant(first.eigenvalue / second.eigenvalue, 2, Notation::Typeset);
-    let title = |what: &str| format!("q = q_{}, q′ = q_{}, ρ/ρ′ = {ratio}: {what}", first.index, second.index);
     let position = [&first.position, &second.position];
     let velocity = [&first.velocity, &second.velocity];
     let positions: [&[Span]; 2] = [
@@ -45,19 +44,25 @@ pub(super) fn plot(figure: &TrajectoryFigure) -> Option<Plot> {
     let loss = [first, second].map(|one: &TrajectoryDirection| one.curvature);
     let panels: Vec<Panel> = [
         panel(
-            ("trajectory-loss", title("training loss")),
+            (
+                "trajectory-loss",
+                format!(
+                    "positions over the training loss; q = q_{}, q′ = q_{}, ρ/ρ′ = {ratio}",
+                    first.index, second.index
+                ),
+            ),
             (position, positions),
             figure.position_covariance,
             (diagonal(loss), ink::LOSS),
         ),
         panel(
-            ("trajectory-modified", title("modified loss Ψ_θ")),
+            ("trajectory-modified", "positions over the modified loss Ψ_θ, (13)".to_owned()),
             (position, positions),
             figure.position_covariance,
             (diagonal(figure.modified_position), ink::MODIFIED_LOSS),
         ),
         panel(
-            ("trajectory-velocity", title("modified loss Ψ_v")),
+            ("trajectory-velocity", "velocities over the modified loss Ψ_v, (14)".to_owned()),
             (velocity, velocities),
             figure.velocity_covariance,
             (diagonal(figure.modified_velocity), ink::MODIFIED_LOSS),
