@@ -31,7 +31,7 @@ use crate::report::{
 use crate::statistics::{Rates, chains};
 
 /// Chains and steps of a setting that is drawn.
-const DRAWN_CHAINS: u64 = 64;
+const DRAWN_CHAINS: u64 = 128;
 const DRAWN_STEPS: u64 = 512;
 
 /// Steps between the displacements that are kept of it.
