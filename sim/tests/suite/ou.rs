@@ -9,7 +9,7 @@ fn moments(sampler: &Sampler, paths: u64) -> (DVector<f64>, DMatrix<f64>) {
     let products = sampler.products(0..paths, &[], &|_| ());
     let last = 1 + (sampler.states() - 1) * size;
     let count = products[(0, 0)];
-    assert_eq!(count, paths as f64);
+    assert!((count - paths as f64).abs() < 0.5);
     let mean = DVector::from_fn(size, |i, _| products[(0, last + i)] / count);
     let second = DMatrix::from_fn(size, size, |i, j| products[(last + i, last + j)] / count);
     let covariance = second - &mean * mean.transpose();

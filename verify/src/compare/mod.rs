@@ -210,7 +210,7 @@ pub fn compare(problem: &Problem, grid: Option<&Grid>, source: &str, progress: &
     }
     rank(&mut rivals);
     let grid = grid.map(|grid| grid.map(&rival_problem)).transpose()?;
-    let simulation = if !reshuffled { Some(simulate_exact(&plan, problem, source, progress)?) } else { None };
+    let simulation = if reshuffled { None } else { Some(simulate_exact(&plan, problem, source, progress)?) };
     Ok(Comparison {
         schema: SCHEMA.into(),
         version: env!("CARGO_PKG_VERSION").into(),

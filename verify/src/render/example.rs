@@ -723,7 +723,7 @@ fn trajectory() -> TrajectoryFigure {
             (0..200).map(|k| size * (1.0 + 0.3 * scatter(k)) * (angle * k as f64 + phase).cos()).collect()
         };
         let spiral = |faster: f64| {
-            let at = |k: u32| (0.95_f64.powi(k as i32), faster * angle * f64::from(k));
+            let at = |k: u8| (0.95_f64.powi(i32::from(k)), faster * angle * f64::from(k));
             [
                 (0..60).map(|k| at(k).0 * at(k).1.cos()).collect::<Vec<f64>>(),
                 (0..60).map(|k| -at(k).0 * at(k).1.sin()).collect::<Vec<f64>>(),

@@ -62,7 +62,8 @@ pub struct Sweeps {
     /// Which output of the data that is.
     output: usize,
     target: f64,
-    sweeps: Vec<(&'static str, Vec<Hyperparameters>)>,
+    /// Name of the swept hyperparameter, and the settings.
+    families: Vec<(&'static str, Vec<Hyperparameters>)>,
 }
 
 /// A setting with its exact law.
@@ -215,9 +216,9 @@ impl Sweeps {
             .into_iter()
             .map(|momentum| Hyperparameters::new(eta, momentum, decay, batch))
             .collect::<langevin_theory::Result<Vec<Hyperparameters>>>()?;
-        let sweeps = vec![("learning_rate", rates), ("batch_size", sizes), ("momentum", momenta)];
+        let families = vec![("learning_rate", rates), ("batch_size", sizes), ("momentum", momenta)];
         let output = prepared.noisiest_output(decay);
-        Ok(Self { prepared: prepared.single_output(output)?, default, output, target, sweeps })
+        Ok(Self { prepared: prepared.single_output(output)?, default, output, target, families })
     }
 
     fn setting(&self, sgd: &Hyperparameters) -> Result<Setting> {
@@ -340,7 +341,7 @@ impl Scenario for Sweeps {
     fn run(&self, context: &Context<'_>) -> Result<Outcome> {
         let default = self.setting(&self.default)?;
         let mut settings: Vec<Vec<Setting>> = Vec::new();
-        for (_, sweep) in &self.sweeps {
+        for (_, sweep) in &self.families {
             settings.push(sweep.par_iter().map(|sgd| self.setting(sgd)).collect::<Result<_>>()?);
         }
         let ends: Vec<&Setting> =
@@ -384,7 +385,7 @@ impl Scenario for Sweeps {
         let corrected_default = Setting::speed(&default.minimum_noise)?;
         let steps = kept_steps(DRAWN_STEPS, DRAWN_EVERY);
         let mut sweeps = Vec::new();
-        for ((name, _), settings) in self.sweeps.iter().zip(&settings) {
+        for ((name, _), settings) in self.families.iter().zip(&settings) {
             let measured = self.measured(context, name, settings)?;
             let points = settings
                 .iter()
