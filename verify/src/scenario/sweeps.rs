@@ -447,3 +447,67 @@ impl Scenario for Sweeps {
         Ok(Outcome { checks, summary: Some(summary), figures })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(displacement: Vec<f64>) -> Path {
+        Path { displacement, local: Vec::new(), speed: 0.0 }
+    }
+
+    #[test]
+    fn the_observer_measures_from_the_start() {
+        let mut observer = PathObserver::new(2, 0.5);
+        // one coordinate at 1, 2, 4, 7, 11: velocities are increments over eta
+        observer.observe(&StateBlock {
+            first_step: 0,
+            positions: &[1.0, 2.0, 4.0],
+            velocities: &[9.0, 2.0, 4.0],
+            width: 1,
+        });
+        observer.observe(&StateBlock { first_step: 3, positions: &[7.0, 11.0], velocities: &[6.0, 8.0], width: 1 });
+        let path = observer.finish();
+        assert_eq!(path.displacement, [9.0, 100.0]);
+        assert_eq!(path.local, [4.0, 16.0]);
+        assert!((path.speed - (1.0 + 4.0 + 9.0 + 16.0) / 4.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn exponents_are_those_of_the_mean_and_chains_are_its_error() {
+        let steps = kept_steps(64, 4);
+        let power = |factor: f64, c: f64| path(steps.iter().map(|&k| factor * (k as f64).powf(c)).collect());
+        // chains that differ by a factor alone have the same exponent
+        let (exponent, error) = fitted_exponent(&steps, &[power(1.0, 0.7), power(3.0, 0.7), power(0.2, 0.7)]).unwrap();
+        assert!((exponent - 0.7).abs() < 1e-12 && error < 1e-12, "{exponent} {error}");
+        // small differences of exponents: the interval is that of their mean
+        let parts = [0.699, 0.7, 0.701, 0.7];
+        let (exponent, error) = fitted_exponent(&steps, &parts.map(|c| power(1.0, c))).unwrap();
+        let spread = Moments::of(parts).standard_error();
+        assert!((exponent - 0.7).abs() < 1e-5 && (error / (1.96 * spread) - 1.0).abs() < 0.02, "{exponent} {error}");
+    }
+
+    #[test]
+    fn the_fit_leaves_out_the_first_third() {
+        let steps = kept_steps(300, 1);
+        let values: Vec<f64> = steps.iter().map(|&k| if k <= 100 { 1e9 } else { 2.0 * (k as f64).powf(1.3) }).collect();
+        let fit = last_two_thirds(&steps, &values).unwrap();
+        assert_eq!(fit.window, [101, 300]);
+        assert!((fit.exponent - 1.3).abs() < 1e-10 && (fit.prefactor - 2.0).abs() < 1e-8);
+    }
+
+    #[test]
+    fn sweeps_have_the_shape_of_table_4() {
+        assert_eq!(Sweeps::batch_ends(256, 1_000_000), [32, 1024]);
+        assert_eq!(Sweeps::batch_ends(1, 3), [1, 3]);
+        let spec = langevin_sim::data::GaussianSpec { eigenvalues: vec![1.0, 0.2], noise: 0.5, rows: 200, seed: 3 };
+        let prepared = Prepared::new(langevin_sim::Dataset::gaussian(&spec).unwrap()).unwrap();
+        let sweeps = Sweeps::new(&prepared, Hyperparameters::new(0.01, 0.9, 0.0, 32).unwrap(), 0.05).unwrap();
+        let ends: Vec<(Hyperparameters, Hyperparameters)> =
+            sweeps.families.iter().map(|(_, family)| (family[0], family[family.len() - 1])).collect();
+        assert!(sweeps.families.iter().all(|(_, family)| family.len() == 20));
+        assert!((ends[0].1.learning_rate() / ends[0].0.learning_rate() / 100.0 - 1.0).abs() < 1e-12);
+        assert_eq!((ends[1].0.batch_size(), ends[1].1.batch_size()), (4, 128));
+        assert!((ends[2].0.momentum() - 0.8).abs() + (ends[2].1.momentum() - 0.99).abs() < 1e-12);
+    }
+}
