@@ -45,8 +45,11 @@ const LONG_EVERY: u64 = 16;
 /// Saved values in a moving average of the local displacement (H.2).
 const MOVING_AVERAGE: usize = 15;
 
-/// Steps of a chain that is tested.
-const TESTED_STEPS: u64 = 128;
+/// Fewest and most steps of a chain that is tested, and its multiplications: batches of few samples make skewed speeds, and
+/// small problems can afford long chains.
+const FEWEST_STEPS: u64 = 128;
+const MOST_STEPS: u64 = 4000;
+const TESTED_WORK: f64 = 2.6e5;
 
 /// Chains that only set the number of those that are tested.
 const PILOT: u64 = 1024;
@@ -221,6 +224,11 @@ impl Sweeps {
         Ok(Self { prepared: prepared.single_output(output)?, default, output, target, families })
     }
 
+    fn tested_steps(&self) -> u64 {
+        let work = self.default.batch_size() * self.prepared.dataset.problem.dimension();
+        ((TESTED_WORK / work as f64) as u64).clamp(FEWEST_STEPS, MOST_STEPS)
+    }
+
     fn setting(&self, sgd: &Hyperparameters) -> Result<Setting> {
         let quadratic = &self.prepared.quadratic;
         let data = &self.prepared.dataset.problem;
@@ -304,6 +312,7 @@ impl Sweeps {
     /// Chains of the settings at the ends of the sweeps, enough of them for the checks.
     fn tested(&self, context: &Context<'_>, ends: &[&Setting]) -> Result<Vec<Vec<f64>>> {
         let spec = &self.checks()[0];
+        let steps = self.tested_steps();
         let Rates { alpha, power } = context.rates(self.id(), spec)?;
         let rates = Rates { alpha: alpha / ends.len() as f64, power };
         ends.iter()
@@ -314,8 +323,7 @@ impl Sweeps {
                 let exact = Setting::speed(&setting.exact)?;
                 let rate = setting.sgd.learning_rate();
                 let run = |range| -> Vec<f64> {
-                    let paths =
-                        context.run_chains(&ensemble, range, TESTED_STEPS, || PathObserver::new(TESTED_STEPS, rate));
+                    let paths = context.run_chains(&ensemble, range, steps, || PathObserver::new(steps, rate));
                     paths.iter().map(|path| path.speed / exact).collect()
                 };
                 let pilot = Moments::of(run(0..PILOT));
@@ -433,7 +441,7 @@ impl Scenario for Sweeps {
             sampling: Sampling::WithReplacement.name().into(),
             noise: "minibatch".into(),
             chains: tested.iter().map(|values| values.len() as u64).sum(),
-            steps: TESTED_STEPS,
+            steps: self.tested_steps(),
             modes_resolved: self.prepared.quadratic.rank(),
             modes: self.prepared.quadratic.rank(),
             stability_fraction: None,
