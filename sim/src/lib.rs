@@ -1,5 +1,6 @@
 //! Samples of stochastic gradient descent on linear regression: data sets, the heavy-ball recursion (2) with minibatch or
-//! Gaussian noise, ensembles of independent chains, observers and mergeable accumulators.
+//! Gaussian noise, ensembles of independent chains, observers and mergeable accumulators. Also of Ornstein-Uhlenbeck
+//! processes ([`ou`]), exactly, on any grid of times.
 //!
 //! Nothing here knows a formula for what SGD does: from `langevin-theory` it takes only the vocabulary of a problem.
 //! Random streams are keyed by (seed, chain), so results do not depend on the number of threads. Kernels run on the widest
@@ -13,6 +14,7 @@ pub mod block_observers;
 pub mod data;
 pub mod error;
 pub mod observer;
+pub mod ou;
 pub mod random;
 pub mod sgd;
 

@@ -86,7 +86,7 @@ fn claims_are_listed_as_text_and_as_json() {
     assert_eq!(text.code, 0);
     let json = langevin(here, &["claims", "--json"]).json();
     let claims = json["claims"].as_array().expect("a list of claims");
-    assert!(claims.len() >= 26);
+    assert_eq!(claims.len(), 33);
     for claim in claims {
         for key in ["id", "statement", "paper", "assumptions", "kind", "implemented", "checked_by"] {
             assert!(!claim[key].is_null(), "{key} of {claim}");
@@ -100,6 +100,11 @@ fn claims_are_listed_as_text_and_as_json() {
     }
     for item in ["Theorem 3", "Assumption 4", "Figure 8", "Table 4"] {
         assert!(coverage.contains(&item), "{item}");
+    }
+    for row in json["coverage"].as_array().expect("coverage") {
+        for key in ["implemented", "checked_by"] {
+            assert!(row[key].as_str().is_some_and(|text| !text.is_empty()), "{key} of {row}");
+        }
     }
 }
 

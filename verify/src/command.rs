@@ -482,10 +482,10 @@ fn claims(as_json: bool) -> Result<u8> {
             print(&format!("    in {}; checked by {}\n", claim.implemented, claim.checked_by))?;
         }
     }
-    print("Coverage of the paper (rows without an implementation are left empty)\n")?;
+    print("Coverage of the paper: item, subject, where it is implemented, what checks it, errata\n")?;
     for row in COVERAGE {
         let text = format!(
-            "  {:<13} {:<42} {:<70} {:<60} {}",
+            "  {:<13} {:<60} {:<84} {:<68} {}",
             row.item, row.subject, row.implemented, row.checked_by, row.errata
         );
         print(text.trim_end())?;

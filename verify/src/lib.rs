@@ -4,6 +4,8 @@
 //! |---|---|
 //! | [`claims`] | the registry of built-in claims |
 //! | [`plan`] | which scenarios a run consists of |
+//! | [`paper_tables`] | the hyperparameters of the paper's experiments |
+//! | [`coverage`] | what of the paper is implemented, and what checks it |
 //! | [`scenario`] | problems with a sampling plan; each decides several checks |
 //! | [`ledger`] | the error budget |
 //! | [`statistics`] | the tests |
@@ -22,6 +24,7 @@ pub mod document;
 pub mod error;
 pub mod ledger;
 pub mod output;
+pub mod paper_tables;
 pub mod plan;
 pub mod predict;
 pub mod problem;

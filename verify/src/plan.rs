@@ -6,16 +6,18 @@ use std::sync::Arc;
 
 use langevin_sim::Dataset;
 use langevin_sim::data::GaussianSpec;
+use langevin_theory::langevin::{LangevinLaw, NoiseModel};
 use langevin_theory::minibatch::MinibatchLaw;
-use langevin_theory::{Hyperparameters, Sampling, TheoryError, gradient_noise};
-use nalgebra::DMatrix;
+use langevin_theory::ou::OrnsteinUhlenbeck;
+use langevin_theory::{Hyperparameters, Quadratic, Sampling, TheoryError, gradient_noise};
+use nalgebra::{DMatrix, DVector};
 
 use crate::error::{Result, VerifyError};
 use crate::ledger::Ledger;
 use crate::problem::{Noise, Problem};
 use crate::scenario::{
-    GaussianExact, Identities, Mutant, Oscillation, Prepared, Reshuffled, Scenario, StabilityEdge, StationaryMinibatch,
-    TinyMinibatch,
+    GaussianExact, Identities, Mutant, OrnsteinUhlenbeckExact, Oscillation, PhaseSpaceRotation, Prepared, Reshuffled,
+    Scenario, StabilityEdge, StationaryMinibatch, Sweeps, TinyMinibatch,
 };
 use crate::tier::Tier;
 
@@ -110,6 +112,17 @@ impl Plan {
         }
         scenarios.extend(oscillations(&prepared, batch, tier)?);
         scenarios.push(Box::new(gaussian_on_data(&prepared, decay, batch, tier)?));
+        if has_noise(&prepared, 0.0)? {
+            // without weight decay the modified loss is isotropic (13)
+            let limiting = Hyperparameters::new(main.learning_rate(), main.momentum(), 0.0, batch)?;
+            let steps = chain_steps(&prepared, &limiting);
+            if let Some(rotation) = PhaseSpaceRotation::new(&prepared, limiting, steps, tier.single())? {
+                scenarios.push(Box::new(rotation));
+            }
+        }
+        // slow directions are what diffuses for long: no weight decay, as far as there is noise without it
+        let free = if has_noise(&prepared, 0.0)? { 0.0 } else { decay };
+        scenarios.push(Box::new(sweeps(&prepared, main, free, tier)?));
         Self::new(prepared, scenarios, tier)
     }
 
@@ -264,6 +277,18 @@ fn oscillations(prepared: &Arc<Prepared>, batch: usize, tier: Tier) -> Result<Ve
         .collect()
 }
 
+/// Sweeps around the momentum and the batch size of the main problem. The default learning rate is a tenth of the
+/// usual one, so that ten times as much is the usual one; less where the ends of the other sweeps need it.
+fn sweeps(prepared: &Arc<Prepared>, main: Hyperparameters, decay: f64, tier: Tier) -> Result<Sweeps> {
+    let batch = main.batch_size();
+    let [fewest, _] = Sweeps::batch_ends(batch, prepared.dataset.problem.samples());
+    let [_, highest] = Sweeps::MOMENTUM_ENDS;
+    let rate = (main.learning_rate() / Sweeps::RATE_FACTOR)
+        .min(stable_rate(prepared, main.momentum(), decay, fewest)?)
+        .min(stable_rate(prepared, highest, decay, batch)?);
+    Sweeps::new(prepared, Hyperparameters::new(two_digits(rate), main.momentum(), decay, batch)?, tier.single())
+}
+
 /// The top modes of the data with their true, non-commuting noise covariance, at half the classical stability edge.
 fn gaussian_on_data(prepared: &Prepared, decay: f64, batch: usize, tier: Tier) -> Result<GaussianExact> {
     let size = prepared.quadratic.rank().min(GAUSSIAN_MODES);
@@ -348,9 +373,98 @@ fn fixed_scenarios(tier: Tier) -> Result<Vec<Box<dyn Scenario>>> {
         Mutant::SdeUncorrelated,
     ];
     Ok(vec![
+        Box::new(anisotropic(tier)?),
+        Box::new(phase_space(tier)?),
         Box::new(regimes),
         Box::new(StabilityEdge { momentum, target: tier.single() }),
         Box::new(wrong),
         Box::new(TinyMinibatch { target: tier.pooled() }),
     ])
+}
+
+/// The process of Figure 3 (H.4, erratum E24): drift A (b - x), noise of covariance proportional to diag(4, 1).
+fn anisotropic(tier: Tier) -> Result<OrnsteinUhlenbeckExact> {
+    // a spread of 0.03, a third of the half width of the paper's plot; the printed 1e-4 is a spread of 1e-4
+    let kappa = 2500.0;
+    let drift = DMatrix::from_row_slice(2, 2, &[2.5, -1.5, -1.5, 2.5]);
+    let diffusion = DMatrix::from_row_slice(2, 2, &[4.0, 0.0, 0.0, 1.0]);
+    let minimum = DVector::from_vec(vec![-0.1, 0.05]);
+    let law = OrnsteinUhlenbeck::new(drift.clone(), minimum, &diffusion, kappa)?;
+    Ok(OrnsteinUhlenbeckExact {
+        id: "ou-anisotropic".into(),
+        drift,
+        noise: DMatrix::from_row_slice(2, 2, &[2.0, 0.0, 0.0, 1.0]) * (2.0 / kappa).sqrt(),
+        covariance: law.stationary()?.covariance(),
+        law,
+        start: DVector::from_vec(vec![0.0, 0.0]),
+        // the eigenvalues of A are 1 and 4
+        times: vec![0.1, 0.5, 3.0],
+        targets: [tier.pooled(), tier.single()],
+        pace: Some(0.02),
+    })
+}
+
+/// The Langevin equation (4) of four directions with noise that does not commute with H: the mass, the friction, the
+/// curvature and the fluctuating force of section 3 are sampled, the law is that of (6) to (9).
+fn phase_space(tier: Tier) -> Result<OrnsteinUhlenbeckExact> {
+    // with this mass and friction curvatures below 0.056 are overdamped
+    let sgd = Hyperparameters::new(0.2, 0.8, 0.02, 4)?;
+    let hessian = DMatrix::from_row_slice(
+        4,
+        4,
+        &[2.0, 0.3, 0.0, 0.0, 0.3, 1.2, 0.2, 0.0, 0.0, 0.2, 0.5, 0.05, 0.0, 0.0, 0.05, 0.03],
+    );
+    let linear = DMatrix::from_column_slice(4, 1, &[1.0, -0.5, 0.3, 0.02]);
+    let root = DMatrix::from_row_slice(
+        4,
+        4,
+        &[1.0, 0.0, 0.0, 0.0, 0.5, 0.6, 0.0, 0.0, -0.3, 0.2, 0.7, 0.0, 0.1, -0.1, 0.2, 0.3],
+    );
+    let size = hessian.nrows();
+    let mass = 0.5 * sgd.learning_rate() * (1.0 + sgd.momentum());
+    let friction = 1.0 - sgd.momentum();
+    let identity = DMatrix::identity(size, size);
+    let mut drift = DMatrix::zeros(2 * size, 2 * size);
+    drift.view_mut((0, size), (size, size)).copy_from(&-&identity);
+    drift.view_mut((size, 0), (size, size)).copy_from(&((&hessian + &identity * sgd.weight_decay()) / mass));
+    drift.view_mut((size, size), (size, size)).copy_from(&(&identity * (friction / mass)));
+    let mut noise = DMatrix::zeros(2 * size, size);
+    let force = (sgd.learning_rate() / sgd.batch_size() as f64).sqrt();
+    noise.view_mut((size, 0), (size, size)).copy_from(&(&root * (force / mass)));
+    let quadratic = Quadratic::new(hessian, linear)?;
+    let claimed = LangevinLaw::new(&quadratic, &sgd, NoiseModel::Covariance(&root * root.transpose()))?;
+    let mut minimum = DVector::zeros(2 * size);
+    minimum.rows_mut(0, size).copy_from(&claimed.minimum_ridge());
+    Ok(OrnsteinUhlenbeckExact {
+        id: "ou-phase-space".into(),
+        drift,
+        noise,
+        law: OrnsteinUhlenbeck::new(claimed.drift(), minimum, &claimed.diffusion(), sgd.kappa())?,
+        covariance: claimed.stationary_covariance()?,
+        start: DVector::zeros(2 * size),
+        times: vec![0.3, 2.0, 20.0],
+        targets: [tier.pooled(), tier.single()],
+        pace: None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::claims::CLAIMS;
+
+    /// The main job decides every claim of the registry, and nothing else.
+    #[test]
+    fn claims_and_checks_belong_together() {
+        let plan =
+            Plan::for_data(Dataset::digits(langevin_sim::data::Standardize::Center, true, None).unwrap(), Tier::Quick)
+                .unwrap();
+        let specs = plan.scenarios.iter().flat_map(|scenario| scenario.checks());
+        let checked: BTreeSet<&str> = specs.map(|spec| spec.claim).collect();
+        let registered: BTreeSet<&str> = CLAIMS.iter().map(|claim| claim.id).collect();
+        assert_eq!(checked, registered);
+        assert_eq!(registered.len(), CLAIMS.len(), "an id is used twice");
+    }
 }

@@ -326,6 +326,203 @@ pub struct DampingFigure {
     pub points: Vec<DampingPoint>,
 }
 
+/// Figure 3 of the paper: a path of a two-dimensional Ornstein-Uhlenbeck process with anisotropic noise, the loss whose
+/// gradient is its drift, the modified loss and the stationary current. Quadratic forms are given as [11, 12, 22].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CurrentFigure {
+    /// Scenario id.
+    pub scenario: String,
+    /// Inverse temperature.
+    pub kappa: f64,
+    /// mu.
+    pub centre: [f64; 2],
+    /// The path, coordinate by coordinate.
+    pub path: [Vec<f64>; 2],
+    /// Time between its states.
+    pub duration: f64,
+    /// A: the loss is (x - mu)^T A (x - mu) / 2.
+    pub original_loss: [f64; 3],
+    /// U: the modified loss is (x - mu)^T U (x - mu) / 2.
+    pub modified_loss: [f64; 3],
+    /// -QU, by rows: the force whose product with the density is the current.
+    pub force: [[f64; 2]; 2],
+    /// Stationary covariance.
+    pub covariance: [f64; 3],
+}
+
+/// One direction of the limiting trajectory.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrajectoryDirection {
+    /// Place of the eigenvector, counted from 1.
+    pub index: usize,
+    /// rho.
+    pub eigenvalue: f64,
+    /// h.
+    pub curvature: f64,
+    /// q . (theta - mu) of one chain, step by step.
+    pub position: Vec<f64>,
+    /// q . v of the same chain.
+    pub velocity: Vec<f64>,
+    /// Angle per step of the recursion; absent where the mode does not rotate.
+    pub angle: Option<f64>,
+    /// Angle per step of the SDE; absent where it does not rotate.
+    pub sde_angle: Option<f64>,
+    /// Frequency of the current (15) times eta, sqrt(2 eta h / (1 + beta)): the rate without friction (erratum E21).
+    pub undamped_angle: f64,
+    /// Mean (position, velocity) from one point, by the recursion.
+    pub exact_spiral: [Vec<f64>; 2],
+    /// The same by the SDE.
+    pub sde_spiral: [Vec<f64>; 2],
+}
+
+/// Figures 4 to 6 of the paper, for linear regression: one chain of SGD in the stationary state, projected on two
+/// eigenvectors. Quadratic forms and covariances are given as [11, 12, 22].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrajectoryFigure {
+    /// Scenario id.
+    pub scenario: String,
+    /// eta.
+    pub learning_rate: f64,
+    /// beta.
+    pub momentum: f64,
+    /// The two directions.
+    pub directions: Vec<TrajectoryDirection>,
+    /// Exact stationary covariance of the positions.
+    pub position_covariance: [f64; 3],
+    /// Exact stationary covariance of the velocities.
+    pub velocity_covariance: [f64; 3],
+    /// Curvatures of the modified loss over positions, (13), up to a factor.
+    pub modified_position: [f64; 2],
+    /// Curvatures of the modified loss over velocities, (14), up to a factor.
+    pub modified_velocity: [f64; 2],
+}
+
+/// A power law fitted to a displacement, as in H.2.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FittedPowerLaw {
+    /// First and last step of the fit.
+    pub window: [u64; 2],
+    /// c.
+    pub exponent: f64,
+    /// alpha of alpha k^c.
+    pub prefactor: f64,
+}
+
+/// Figure 1 of the paper, for linear regression.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DiffusionFigure {
+    /// Scenario id.
+    pub scenario: String,
+    /// eta.
+    pub learning_rate: f64,
+    /// beta.
+    pub momentum: f64,
+    /// S.
+    pub batch_size: usize,
+    /// Chains of the mean.
+    pub chains: u64,
+    /// Step counts.
+    pub steps: Vec<u64>,
+    /// |theta_k - theta_{k-1}|^2 of one chain.
+    pub local: Vec<f64>,
+    /// Its moving average over 15 saved values.
+    pub local_average: Vec<f64>,
+    /// Exact E|theta_k - theta_{k-1}|^2.
+    pub speed: f64,
+    /// Equation (16) with the true noise.
+    pub speed_equation16: f64,
+    /// |theta_k - theta_0|^2 of one chain.
+    pub single_chain: Vec<f64>,
+    /// Mean over the chains.
+    pub mean: Vec<f64>,
+    /// Half width of its 95 % interval.
+    pub half_width: Vec<f64>,
+    /// The exact law from a stationary start.
+    pub exact: Vec<f64>,
+    /// Fit to the chain.
+    pub single_fit: FittedPowerLaw,
+    /// Fit to the exact law.
+    pub exact_fit: FittedPowerLaw,
+}
+
+/// One setting of a sweep.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SweepPoint {
+    /// The swept value.
+    pub value: f64,
+    /// Measured speed E|theta_k - theta_{k-1}|^2, half width of its 95 % interval.
+    pub speed: f64,
+    /// Half width of its 95 % interval.
+    pub speed_half_width: f64,
+    /// Equation (16) from the one speed measured at the default.
+    pub speed_equation16: f64,
+    /// The same with each direction's discretisation factor (erratum E03).
+    pub speed_corrected: f64,
+    /// The exact law.
+    pub speed_exact: f64,
+    /// Exponent fitted to the mean measured displacement.
+    pub exponent: f64,
+    /// Half width of its 95 % interval.
+    pub exponent_half_width: f64,
+    /// Exponent fitted to the exact displacement.
+    pub exponent_exact: f64,
+}
+
+/// One hyperparameter swept, the others at their defaults.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sweep {
+    /// `learning_rate`, `batch_size`, `momentum`.
+    pub hyperparameter: String,
+    /// The default value.
+    pub default: f64,
+    /// The settings, ascending.
+    pub points: Vec<SweepPoint>,
+}
+
+/// Figure 7 of the paper, for linear regression.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SweepFigure {
+    /// Scenario id.
+    pub scenario: String,
+    /// Steps of the displacement that exponents are fitted to.
+    pub steps: u64,
+    /// The sweeps.
+    pub sweeps: Vec<Sweep>,
+}
+
+/// A row of the paper's Tables 1 to 4 with what follows from its hyperparameters alone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PaperSetting {
+    /// 1 to 4.
+    pub table: u8,
+    /// The figures whose experiments it is about.
+    pub figures: String,
+    /// Model.
+    pub model: String,
+    /// Data set.
+    pub dataset: String,
+    /// Epochs of training.
+    pub epochs: u32,
+    /// S, or its range.
+    pub batch_size: [f64; 2],
+    /// eta, or its range.
+    pub learning_rate: [f64; 2],
+    /// beta, or its range.
+    pub momentum: [f64; 2],
+    /// lambda.
+    pub weight_decay: f64,
+    /// Number of settings in the row.
+    pub settings: usize,
+    /// Curvature above which a mode of the recursion is underdamped, (1 - sqrt beta)^2 / eta; its range over the row.
+    pub critical_curvature: [f64; 2],
+    /// The same of the SDE, (1 - beta)^2 / (2 eta (1 + beta)).
+    pub critical_curvature_sde: [f64; 2],
+    /// Curvature at which the mean is unstable, 2 (1 + beta) / eta.
+    pub unstable_curvature: [f64; 2],
+    /// Steps of momentum (1 + beta) / (1 - beta), below which motion is straight.
+    pub momentum_steps: [f64; 2],
+}
+
 /// The numbers behind the plots.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Figures {
@@ -339,6 +536,18 @@ pub struct Figures {
     pub displacement: Option<DisplacementFigure>,
     /// Absent when nothing was simulated.
     pub damping: Option<DampingFigure>,
+    /// Absent when the process was not sampled.
+    #[serde(default)]
+    pub current: Option<CurrentFigure>,
+    /// Absent when no chain was followed.
+    #[serde(default)]
+    pub trajectory: Option<TrajectoryFigure>,
+    /// Absent when the displacement of long chains was not simulated.
+    #[serde(default)]
+    pub diffusion: Option<DiffusionFigure>,
+    /// Absent when nothing was swept.
+    #[serde(default)]
+    pub sweeps: Option<SweepFigure>,
 }
 
 /// A source the run's formulas were taken from.
@@ -377,6 +586,9 @@ pub struct Report {
     pub scenarios: Vec<ScenarioSummary>,
     /// Numbers behind the plots.
     pub figures: Figures,
+    /// The paper's own settings (Tables 1 to 4).
+    #[serde(default)]
+    pub paper_settings: Vec<PaperSetting>,
     /// Sources.
     pub references: Vec<Reference>,
 }

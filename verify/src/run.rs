@@ -62,6 +62,10 @@ pub fn run(plan: &Plan, options: &RunOptions<'_>) -> Result<Report> {
         figures.oscillation.extend(outcome.figures.oscillation);
         figures.displacement = figures.displacement.or(outcome.figures.displacement);
         figures.damping = figures.damping.or(outcome.figures.damping);
+        figures.current = figures.current.or(outcome.figures.current);
+        figures.trajectory = figures.trajectory.or(outcome.figures.trajectory);
+        figures.diffusion = figures.diffusion.or(outcome.figures.diffusion);
+        figures.sweeps = figures.sweeps.or(outcome.figures.sweeps);
     }
     options.progress.finish();
     let claims: Vec<ClaimResult> = CLAIMS
@@ -84,6 +88,7 @@ pub fn run(plan: &Plan, options: &RunOptions<'_>) -> Result<Report> {
         claims,
         scenarios,
         figures,
+        paper_settings: crate::paper_tables::settings()?,
         references: references(),
     })
 }

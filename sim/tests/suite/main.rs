@@ -3,5 +3,6 @@
 
 mod data;
 mod kernels;
+mod ou;
 mod random;
 mod recursion;

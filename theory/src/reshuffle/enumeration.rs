@@ -16,9 +16,6 @@ use crate::hyperparameters::{Hyperparameters, Sampling};
 use crate::linear_algebra::spectral_radius;
 use crate::quadratic::{LeastSquares, Quadratic};
 
-/// Most multiplications of a law.
-const MOST_WORK: f64 = 2e10;
-
 /// First and second moments of z = (theta - mu_ridge, v), positions first: 2d, and 2d x 2d.
 ///
 /// ```
@@ -75,6 +72,25 @@ struct Steps {
 }
 
 impl ReshuffledLaw {
+    /// Most multiplications of a law.
+    pub const MOST_WORK: f64 = 2e10;
+
+    /// Multiplications that the law of one output takes, for N samples of d features in batches of S; infinite or NaN where
+    /// there are more than can be counted.
+    ///
+    /// ```
+    /// use langevin_theory::reshuffle::ReshuffledLaw;
+    /// assert!(ReshuffledLaw::multiplications(8, 1, 1) < 1e5);
+    /// assert!(ReshuffledLaw::multiplications(48, 4, 1) > ReshuffledLaw::MOST_WORK);
+    /// ```
+    pub fn multiplications(samples: usize, batch_size: usize, dimension: usize) -> f64 {
+        let size = 2.0 * dimension as f64;
+        let columns = 0.5 * size * (size + 3.0);
+        let ways = |level: usize| binomial(samples, level * batch_size) * binomial(level * batch_size, batch_size);
+        let transitions: f64 = (1..=samples / batch_size.max(1)).map(ways).sum();
+        transitions * columns * 2.0 * size.powi(3)
+    }
+
     /// The law for a data set and hyperparameters.
     ///
     /// # Errors
@@ -97,12 +113,8 @@ impl ReshuffledLaw {
         Sampling::Reshuffle.noise_factor(samples, size)?;
         let quadratic = data.quadratic()?;
         let batches = samples / size;
-        let dimension = 2.0 * data.dimension() as f64;
-        let columns = 0.5 * dimension * (dimension + 3.0);
-        let transitions: f64 =
-            (1..=batches).map(|level| binomial(samples, level * size) * binomial(level * size, size)).sum();
-        let work = transitions * columns * 2.0 * dimension.powi(3);
-        if samples > 63 || work.is_nan() || work > MOST_WORK {
+        let work = Self::multiplications(samples, size, data.dimension());
+        if samples > 63 || work.is_nan() || work > Self::MOST_WORK {
             return Err(TheoryError::NoExactLaw {
                 what: "too many orders of the samples to enumerate, N!/(S!)^(N/S); simulate, or take fewer samples",
             });

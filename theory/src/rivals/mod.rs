@@ -42,6 +42,7 @@ mod liu;
 mod mandt;
 mod prediction;
 mod problem;
+mod reshuffled;
 mod yaida;
 mod ziyin;
 
@@ -53,10 +54,12 @@ pub use liu::Liu;
 pub use mandt::Mandt;
 pub use prediction::{Prediction, Said, Silence};
 pub use problem::{BatchNoise, RivalProblem};
+pub use reshuffled::ExactReshuffled;
 pub use yaida::Yaida;
 pub use ziyin::Ziyin;
 
 use crate::error::Result;
+use crate::hyperparameters::Sampling;
 
 /// A theory of the stationary state: what it is called, and what it says about a [`RivalProblem`].
 ///
@@ -176,8 +179,9 @@ pub fn catalogue() -> Vec<Box<dyn Rival>> {
 /// assert_eq!(truth(&problem).id(), "exact-constant-noise");
 /// ```
 pub fn truth(problem: &RivalProblem) -> Box<dyn Rival> {
-    match problem.batch_noise() {
-        BatchNoise::Minibatch => Box::new(ExactMinibatch),
-        BatchNoise::Constant => Box::new(ExactConstantNoise),
+    match (problem.batch_noise(), problem.sampling()) {
+        (BatchNoise::Minibatch, Sampling::Reshuffle) => Box::new(ExactReshuffled),
+        (BatchNoise::Minibatch, _) => Box::new(ExactMinibatch),
+        (BatchNoise::Constant, _) => Box::new(ExactConstantNoise),
     }
 }

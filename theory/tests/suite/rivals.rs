@@ -401,3 +401,22 @@ fn epochs_matter_only_where_there_are_some() {
     assert_eq!(ExactMinibatch.predict(&problem).unwrap(), Prediction::silent(Silence::Undefined("no-exact-law")));
     assert_eq!(Kuhn.learning_rate_limit(&problem).unwrap(), Liu.learning_rate_limit(&problem).unwrap());
 }
+
+/// The truth of reshuffled epochs: outputs add up, and its limit is where an epoch ceases to contract second moments.
+#[test]
+fn the_law_of_reshuffled_epochs_is_a_truth() {
+    let features = nalgebra::dmatrix![1.0; -0.4; 2.0; 0.7; -1.1; 0.3];
+    let targets = nalgebra::dmatrix![1.0, 0.2; 0.3, -1.0; -0.5, 0.6; 2.0, 0.0; 0.1, 0.4; -1.0, 1.5];
+    let sgd = Hyperparameters::new(0.1, 0.5, 0.05, 2).unwrap();
+    let problem = |columns: std::ops::Range<usize>| {
+        let data = LeastSquares::new(features.clone(), targets.columns_range(columns).into_owned()).unwrap();
+        RivalProblem::new(&data, &sgd, Sampling::Reshuffle, BatchNoise::Minibatch, vec![]).unwrap()
+    };
+    let variance = |problem: &RivalProblem| truth(problem).predict(problem).unwrap().position_variance.unwrap()[0];
+    let (both, first, second) = (problem(0..2), problem(0..1), problem(1..2));
+    assert_eq!(truth(&both).id(), "exact-reshuffled");
+    assert!((variance(&both) / (variance(&first) + variance(&second)) - 1.0).abs() < 1e-12);
+    let limit = truth(&both).learning_rate_limit(&both).unwrap().unwrap();
+    let stable = |rate: f64| truth(&both).predict(&both.with_rates(rate, 0.5).unwrap()).unwrap().speed.is_ok();
+    assert!(stable(limit * (1.0 - 1e-8)) && !stable(limit * (1.0 + 1e-8)), "{limit}");
+}

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use langevin_theory::Sampling;
+use langevin_theory::reshuffle::ReshuffledLaw;
 use langevin_theory::rivals::{RivalProblem, Silence, catalogue, truth};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -111,13 +113,19 @@ impl Grid {
         Ok(Self { rates, momenta })
     }
 
-    /// Maps every theory.
+    /// Maps every theory. Where the exact law of reshuffled epochs would take too long, every cell says that there is none.
     ///
     /// # Errors
     /// [`VerifyError::Theory`] where the exact law fails for another reason than instability.
     pub fn map(&self, problem: &RivalProblem) -> Result<GridMap> {
         let sgd = problem.hyperparameters();
         let momenta = if self.momenta.is_empty() { vec![sgd.momentum()] } else { self.momenta.clone() };
+        let (Rates::Fractions(values) | Rates::Absolute(values)) = &self.rates;
+        let points = momenta.len() * values.len();
+        let limits = momenta.len() * LAWS_OF_A_LIMIT;
+        if problem.sampling() == Sampling::Reshuffle && !can_be_enumerated(problem, points + limits) {
+            return Ok(self.map_without_law(problem, momenta));
+        }
         let rows = momenta
             .into_par_iter()
             .map(|momentum| {
@@ -139,8 +147,46 @@ impl Grid {
                 Ok(MomentumRow { momentum, learning_rate_limit: limit, points })
             })
             .collect::<Result<Vec<MomentumRow>>>()?;
-        Ok(GridMap { levels: LEVELS, rows })
+        Ok(GridMap { levels: LEVELS, note: None, rows })
     }
+
+    /// The rates and momenta of a grid whose truth is out of reach.
+    fn map_without_law(&self, problem: &RivalProblem, momenta: Vec<f64>) -> GridMap {
+        let rows = momenta.into_iter().map(|momentum| {
+            // where the mean ceases to be stable
+            let limit = 2.0 * (1.0 + momentum) / problem.curvatures().first().copied().unwrap_or(f64::NAN);
+            let rates: Vec<f64> = match &self.rates {
+                Rates::Absolute(rates) => rates.clone(),
+                Rates::Fractions(fractions) => fractions.iter().map(|part| part * limit).collect(),
+            };
+            let point = |learning_rate: f64| GridPoint {
+                learning_rate,
+                fraction: None,
+                undefined: Some("no-exact-law".into()),
+                errors: BTreeMap::new(),
+            };
+            MomentumRow { momentum, learning_rate_limit: None, points: rates.into_iter().map(point).collect() }
+        });
+        let note = format!(
+            "no exact law to map against: {} samples in reshuffled batches of {} have too many orders to enumerate at every \
+             point; the comparison above is with a simulation or a single enumeration. Columns are learning rates; fractions \
+             are of 2(1 + beta)/h, where the mean ceases to be stable",
+            problem.data().samples(),
+            problem.hyperparameters().batch_size()
+        );
+        GridMap { levels: LEVELS, rows: rows.collect(), note: Some(note) }
+    }
+}
+
+/// Laws that the search for a stability limit takes, at most.
+const LAWS_OF_A_LIMIT: usize = 60;
+
+/// Whether the orders of a reshuffled problem are few enough for this many laws: together they may take as long as the
+/// largest single one.
+pub(super) fn can_be_enumerated(problem: &RivalProblem, laws: usize) -> bool {
+    let data = problem.data();
+    let one = ReshuffledLaw::multiplications(data.samples(), problem.hyperparameters().batch_size(), data.dimension());
+    data.samples() <= 63 && one * (laws * data.outputs()) as f64 <= ReshuffledLaw::MOST_WORK
 }
 
 /// Where each theory holds.
@@ -148,6 +194,9 @@ impl Grid {
 pub struct GridMap {
     /// Levels at which a theory counts as right.
     pub levels: [f64; 3],
+    /// Why there is nothing in it, if there is nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// One per momentum.
     pub rows: Vec<MomentumRow>,
 }

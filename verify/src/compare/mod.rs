@@ -1,7 +1,8 @@
 //! `langevin compare`: every rival theory against the exact law of a problem, and the exact law against simulation.
 //!
-//! The exact law is computed, not estimated, so errors of theories carry no uncertainty. Reshuffled epochs have no exact law
-//! here: there the rivals are compared with a simulation, whose resolution is stated.
+//! The exact law is computed, not estimated, so errors of theories carry no uncertainty. That of reshuffled epochs is an
+//! enumeration of all orders, for small data; where there are too many of them the rivals are compared with a simulation,
+//! whose resolution is stated, and a grid says that there is nothing to map.
 
 mod grid;
 mod measured;
@@ -31,7 +32,7 @@ pub const SCHEMA: &str = "langevin-compare/1";
 /// What the rivals are compared with.
 #[derive(Clone, Debug, Serialize)]
 pub struct Reference {
-    /// `exact-minibatch`, `exact-constant-noise` or `simulation`.
+    /// `exact-minibatch`, `exact-constant-noise`, `exact-reshuffled` or `simulation`.
     pub id: String,
     /// In words.
     pub name: String,
@@ -144,7 +145,7 @@ pub struct Comparison {
     pub reference: Reference,
     /// The rivals: ranked ones first.
     pub rivals: Vec<RivalResult>,
-    /// The exact law against simulation; absent where there is no exact law.
+    /// The exact law against simulation; absent for reshuffled epochs.
     pub simulation: Option<Simulation>,
     /// Where each theory holds.
     pub grid: Option<GridMap>,
@@ -178,15 +179,8 @@ pub fn compare(problem: &Problem, grid: Option<&Grid>, source: &str, progress: &
     let data = &prepared.dataset.problem;
     let rival_problem =
         RivalProblem::with_quadratic(data, &prepared.quadratic, &problem.sgd, problem.sampling, noise, steps)?;
-    let exact = problem.sampling != Sampling::Reshuffle;
-    if grid.is_some() && !exact {
-        return Err(VerifyError::Input {
-            detail:
-                "--grid maps errors against the exact law, and sgd.sampling is \"reshuffle\", which has none; it must \
-                     be with-replacement or without-replacement"
-                    .into(),
-        });
-    }
+    let reshuffled = problem.sampling == Sampling::Reshuffle;
+    let exact = !reshuffled || grid::can_be_enumerated(&rival_problem, 1);
     // the plan refuses what cannot be compared before anything is computed
     let plan = Plan::for_problem(problem.clone(), Tier::Quick)?;
     let (reference, known) =
@@ -216,7 +210,7 @@ pub fn compare(problem: &Problem, grid: Option<&Grid>, source: &str, progress: &
     }
     rank(&mut rivals);
     let grid = grid.map(|grid| grid.map(&rival_problem)).transpose()?;
-    let simulation = if exact { Some(simulate_exact(&plan, problem, source, progress)?) } else { None };
+    let simulation = if reshuffled { None } else { Some(simulate_exact(&plan, problem, source, progress)?) };
     Ok(Comparison {
         schema: SCHEMA.into(),
         version: env!("CARGO_PKG_VERSION").into(),
@@ -390,16 +384,66 @@ mod tests {
     }
 
     #[test]
-    fn reshuffled_epochs_are_measured() {
-        let comparison = compared(RESHUFFLED, None);
+    fn few_orders_of_reshuffled_epochs_are_enumerated() {
+        let grid = Grid::parse("g", "fraction = [0.02, 0.5]\nmomentum = [0.0, 0.5]").expect("a grid");
+        let comparison = compared(RESHUFFLED, Some(&grid));
+        assert_eq!(comparison.reference.id, "exact-reshuffled");
+        assert!(comparison.simulation.is_none() && comparison.exit_code() == 0);
+        // constant curvature: the theory of epochs is exact, those of independent batches are far off
+        assert!(largest(&comparison, "kuhn").abs() < 1e-10);
+        assert_eq!(rival(&comparison, "kuhn").rank, Some(1));
+        assert!(largest(&comparison, "liu") > 3.0);
+        let limit = comparison.reference.moments.learning_rate_limit.value().copied();
+        assert!((limit.expect("there is a limit") / 3.0 - 1.0).abs() < 1e-9, "{limit:?}");
+        let map = comparison.grid.as_ref().expect("a grid was asked for");
+        assert!(map.note.is_none());
+        for row in &map.rows {
+            assert!((row.learning_rate_limit.expect("a limit") / (2.0 * (1.0 + row.momentum)) - 1.0).abs() < 1e-9);
+            for point in &row.points {
+                assert_eq!(point.level("kuhn"), Some(Some(0.01)));
+                assert_eq!(point.level("mandt"), Some(None));
+            }
+        }
+    }
+
+    /// 24 samples x = +-1 in batches of 4: more orders than are enumerated.
+    fn many_orders() -> Problem {
+        let signs: Vec<String> = (0..24).map(|i| format!("[{}]", 1 - 2 * (i % 2))).collect();
+        let targets: Vec<String> = (0..24).map(|i| format!("[{:.2}]", f64::sin(2.3 * f64::from(i)))).collect();
+        let text = format!(
+            "[data]\nsource = \"inline\"\nfeatures = [{}]\ntargets = [{}]\n\
+             [sgd]\nlearning_rate = 0.05\nmomentum = 0.5\nbatch_size = 4\n{RESHUFFLED}\n[run]\nsteps = 2000\nchains = 128\n",
+            signs.join(","),
+            targets.join(",")
+        );
+        Problem::parse("problem.toml", &text, Path::new("")).expect("the problem is right")
+    }
+
+    #[test]
+    fn many_orders_of_reshuffled_epochs_are_measured() {
+        let comparison =
+            compare(&many_orders(), Some(&Grid::default()), "", &Progress::hidden()).expect("it can be measured");
         assert_eq!(comparison.reference.id, "simulation");
         assert!(comparison.simulation.is_none() && comparison.exit_code() == 0);
         let standard_error = comparison.reference.standard_error.expect("it is measured");
         // constant curvature: the theory of epochs is exact, and twelve standard errors are never reached
         assert!(largest(&comparison, "kuhn").abs() < 12.0 * standard_error, "{standard_error}");
         assert_eq!(rival(&comparison, "kuhn").rank, Some(1));
-        assert!(largest(&comparison, "liu") > 3.0);
-        assert!(largest(&comparison, "yaida") > 3.0);
+        assert!(largest(&comparison, "liu") > 1.0);
+        assert!(largest(&comparison, "yaida") > 1.0);
+        // the grid has no truth to compare with, and says so in every cell
+        let map = comparison.grid.as_ref().expect("a grid was asked for");
+        assert!(map.note.as_ref().is_some_and(|note| note.contains("24 samples") && note.contains("batches of 4")));
+        let mut points = map.rows.iter().flat_map(|row| &row.points);
+        assert!(points.all(|point| point.undefined.as_deref() == Some("no-exact-law") && point.errors.is_empty()));
+        let text = render::comparison_text(&comparison);
+        assert!(text.contains("too many orders"), "{text}");
+        for page in [
+            render::comparison_markdown(&comparison),
+            render::comparison_html(&comparison).expect("the template fills in"),
+        ] {
+            assert!(page.contains("too many orders"));
+        }
     }
 
     #[test]
@@ -414,8 +458,6 @@ mod tests {
         let refusal = |problem: &Problem, grid: Option<&Grid>| {
             compare(problem, grid, "", &Progress::hidden()).expect_err("there is nothing to compare")
         };
-        let error = refusal(&problem(RESHUFFLED), Some(&Grid::default()));
-        assert!(error.to_string().contains("reshuffle") && error.exit_code() == 2, "{error}");
         let mut unstable = problem(INDEPENDENT);
         unstable.sgd = unstable.sgd.with_learning_rate(3.5).expect("a learning rate");
         assert_eq!(refusal(&unstable, None).exit_code(), 2);

@@ -151,8 +151,10 @@ fn rounded(value: f64) -> f64 {
 
 /// A cell of a grid, and its class on the page.
 fn level(point: &GridPoint, rival: &str) -> (&'static str, &'static str) {
-    if point.undefined.is_some() {
-        return ("x", "undefined");
+    match point.undefined.as_deref() {
+        Some("no-exact-law") => return ("?", "undefined"),
+        Some(_) => return ("x", "undefined"),
+        None => {}
     }
     match point.level(rival) {
         None => ("–", "silent"),
@@ -171,7 +173,7 @@ fn momentum_title(row: &MomentumRow, notation: Notation) -> String {
 }
 
 const GRID_MEANING: &str = "largest error of var θ over directions: within 1, 5 or 20 %, beyond (>20), silent (–), no \
-                            stationary state (x); columns are learning rates over the largest stable one";
+                            stationary state (x), no exact law (?); columns are learning rates over the largest stable one";
 
 /// Columns as wide as their widest cell; the first two are names and align left.
 fn aligned(rows: &[Vec<String>]) -> String {
@@ -212,6 +214,7 @@ pub(super) fn text(comparison: &Comparison) -> String {
     }
     if let Some(grid) = &comparison.grid {
         text.extend([format!("\n{GRID_MEANING}\n")]);
+        text.extend(grid.note.iter().map(|note| format!("{note}\n")));
         for row in &grid.rows {
             text.extend([format!("\n{}\n", momentum_title(row, TERMINAL))]);
             let head = [String::new(), "theory".to_owned()].into_iter();
@@ -224,7 +227,10 @@ pub(super) fn text(comparison: &Comparison) -> String {
         }
     }
     match &comparison.simulation {
-        None => text += "\nno exact law for reshuffled epochs: the reference is the simulation\n",
+        None if comparison.reference.standard_error.is_some() => {
+            text += "\ntoo many orders of reshuffled epochs to enumerate: the reference is the simulation\n";
+        }
+        None => text += "\nreshuffled epochs: the reference is the enumeration of all orders, nothing was simulated\n",
         Some(simulation) => {
             text += "\nexact law against simulation\n\n";
             for claim in &simulation.claims {
@@ -251,6 +257,7 @@ pub(super) fn markdown(comparison: &Comparison) -> String {
     }
     if let Some(grid) = &comparison.grid {
         text.extend([format!("\n## Where each theory holds\n\n{GRID_MEANING}.\n")]);
+        text.extend(grid.note.iter().map(|note| format!("\n{note}.\n")));
         for momentum in &grid.rows {
             text.extend([format!("\n{}\n\n", momentum_title(momentum, PAGE))]);
             let head = std::iter::once("theory".to_owned());
@@ -290,6 +297,7 @@ struct Page {
     ranking: Vec<Row>,
     figures: Vec<plots::Plot>,
     grid_meaning: &'static str,
+    grid_note: String,
     grids: Vec<GridTable>,
     verdicts: Vec<[String; 3]>,
     theories: Vec<Theory>,
@@ -350,6 +358,7 @@ pub(super) fn html(comparison: &Comparison) -> Result<String, RenderError> {
         ranking,
         figures: plots::rivals(comparison),
         grid_meaning: GRID_MEANING,
+        grid_note: comparison.grid.as_ref().and_then(|grid| grid.note.clone()).unwrap_or_default(),
         grids: grids.collect(),
         verdicts: verdicts
             .map(|claim| [wording::verdict(claim.verdict).to_owned(), claim.title.clone(), claim.headline.clone()])

@@ -2,9 +2,10 @@
 //! hostile strings and numbers, and with nothing in it.
 
 use crate::report::{
-    CheckResult, ClaimResult, Comparison, DampingBoundary, DampingFigure, DampingPoint, DataSummary,
-    DisplacementFigure, EquipartitionFigure, Expectation, Figures, Layer, ModeVarianceFigure, OscillationFigure,
-    OscillationSeries, Reference, Report, SCHEMA, ScenarioSummary, Summary, Verdict,
+    CheckResult, ClaimResult, Comparison, CurrentFigure, DampingBoundary, DampingFigure, DampingPoint, DataSummary,
+    DiffusionFigure, DisplacementFigure, EquipartitionFigure, Expectation, Figures, FittedPowerLaw, Layer,
+    ModeVarianceFigure, OscillationFigure, OscillationSeries, Reference, Report, SCHEMA, ScenarioSummary, Summary,
+    Sweep, SweepFigure, SweepPoint, TrajectoryDirection, TrajectoryFigure, Verdict,
 };
 
 const MODES: usize = 61;
@@ -44,6 +45,7 @@ pub(crate) fn report() -> Report {
         claims,
         scenarios: scenarios(),
         figures: figures(),
+        paper_settings: crate::paper_tables::settings().expect("the printed settings are valid"),
         references: vec![
             Reference {
                 key: "Kunin et al. 2021".to_owned(),
@@ -149,6 +151,7 @@ pub(crate) fn empty_report() -> Report {
     report.claims.clear();
     report.scenarios.clear();
     report.references.clear();
+    report.paper_settings.clear();
     report.figures = Figures::default();
     report.data.attribution = None;
     report.summary = Summary::default();
@@ -587,6 +590,10 @@ fn figures() -> Figures {
         oscillation: vec![oscillation(0.5, "overdamped", 0.07, 160), oscillation(0.9, "underdamped", 0.71, 160)],
         displacement: Some(displacement()),
         damping: Some(damping()),
+        current: Some(current()),
+        trajectory: Some(trajectory()),
+        diffusion: Some(diffusion()),
+        sweeps: Some(sweeps()),
     }
 }
 
@@ -692,5 +699,113 @@ fn damping() -> DampingFigure {
             }),
         ],
         points,
+    }
+}
+
+fn current() -> CurrentFigure {
+    let wiggle = |seed: usize| (0..200).map(|index| 0.03 * scatter(index + seed)).collect::<Vec<f64>>();
+    CurrentFigure {
+        scenario: SCENARIOS[0].0.to_owned(),
+        kappa: 2500.0,
+        centre: [0.0, 0.0],
+        path: [wiggle(1), wiggle(77)],
+        duration: 0.02,
+        original_loss: [2.5, -1.5, 2.5],
+        modified_loss: [0.8, -0.78, 1.8],
+        force: [[-1.1, 2.4], [-1.1, 1.1]],
+        covariance: [8.65e-4, 3.75e-4, 3.85e-4],
+    }
+}
+
+fn trajectory() -> TrajectoryFigure {
+    let direction = |index: usize, h: f64, angle: f64| {
+        let wave = |phase: f64, size: f64| -> Vec<f64> {
+            (0..200).map(|k| size * (1.0 + 0.3 * scatter(k)) * (angle * k as f64 + phase).cos()).collect()
+        };
+        let spiral = |faster: f64| {
+            let at = |k: u8| (0.95_f64.powi(i32::from(k)), faster * angle * f64::from(k));
+            [
+                (0..60).map(|k| at(k).0 * at(k).1.cos()).collect::<Vec<f64>>(),
+                (0..60).map(|k| -at(k).0 * at(k).1.sin()).collect::<Vec<f64>>(),
+            ]
+        };
+        TrajectoryDirection {
+            index,
+            eigenvalue: h,
+            curvature: h,
+            position: wave(0.0, 1.0),
+            velocity: wave(std::f64::consts::FRAC_PI_2, h.sqrt()),
+            angle: Some(angle),
+            sde_angle: Some(1.01 * angle),
+            undamped_angle: 1.02 * angle,
+            exact_spiral: spiral(1.0),
+            sde_spiral: spiral(1.01),
+        }
+    };
+    TrajectoryFigure {
+        scenario: SCENARIOS[0].0.to_owned(),
+        learning_rate: LEARNING_RATE,
+        momentum: 0.9,
+        directions: vec![direction(1, 0.7, 0.47), direction(11, 0.12, 0.18)],
+        position_covariance: [0.5, 0.05, 0.6],
+        velocity_covariance: [0.35, 0.01, 0.06],
+        modified_position: [1.0, 1.0],
+        modified_velocity: [1.4, 8.3],
+    }
+}
+
+fn diffusion() -> DiffusionFigure {
+    let steps: Vec<u64> = (1..=100).map(|n| 16 * n).collect();
+    let exact: Vec<f64> = steps.iter().map(|&k| 1.0 - (-(k as f64) / 400.0).exp()).collect();
+    let fit = FittedPowerLaw { window: [544, 1600], exponent: 0.3, prefactor: 0.11 };
+    DiffusionFigure {
+        scenario: SCENARIOS[0].0.to_owned(),
+        learning_rate: LEARNING_RATE,
+        momentum: 0.9,
+        batch_size: 32,
+        chains: 64,
+        local: steps.iter().enumerate().map(|(index, _)| 0.01 * (1.3 + scatter(index)).abs()).collect(),
+        local_average: vec![0.012; steps.len()],
+        speed: 0.012,
+        speed_equation16: 0.011,
+        single_chain: exact.iter().enumerate().map(|(index, value)| value * (1.2 + 0.3 * scatter(index))).collect(),
+        mean: exact.iter().map(|value| 1.01 * value).collect(),
+        half_width: exact.iter().map(|value| 0.05 * value).collect(),
+        exact,
+        single_fit: fit.clone(),
+        exact_fit: fit,
+        steps,
+    }
+}
+
+fn sweeps() -> SweepFigure {
+    let sweep = |name: &str, default: f64, low: f64, high: f64| Sweep {
+        hyperparameter: name.to_owned(),
+        default,
+        points: (0..20)
+            .map(|n| {
+                let part = f64::from(n) / 19.0;
+                SweepPoint {
+                    value: low + part * (high - low),
+                    speed: 0.01 * (1.0 + part),
+                    speed_half_width: 0.001,
+                    speed_equation16: 0.01 * (1.0 + 0.8 * part),
+                    speed_corrected: 0.01 * (1.0 + 0.9 * part),
+                    speed_exact: 0.01 * (1.0 + part),
+                    exponent: 1.0 - 0.5 * part,
+                    exponent_half_width: 0.1,
+                    exponent_exact: 1.0 - 0.5 * part,
+                }
+            })
+            .collect(),
+    };
+    SweepFigure {
+        scenario: SCENARIOS[0].0.to_owned(),
+        steps: 512,
+        sweeps: vec![
+            sweep("learning_rate", 0.04, 0.004, 0.4),
+            sweep("batch_size", 32.0, 4.0, 128.0),
+            sweep("momentum", 0.9, 0.8, 0.99),
+        ],
     }
 }

@@ -7,7 +7,7 @@ use askama::Template;
 use super::number::{Notation, count, percent, setting, significant};
 use super::wording::{self, Finding, Outcome};
 use super::{RenderError, mathematics, plots};
-use crate::report::{CheckResult, ClaimResult, Expectation, Report, ScenarioSummary, Verdict};
+use crate::report::{CheckResult, ClaimResult, Expectation, PaperSetting, Report, ScenarioSummary, Verdict};
 
 /// Renders the page.
 pub(super) fn render(report: &Report) -> Result<String, RenderError> {
@@ -30,6 +30,7 @@ struct Page<'a> {
     figures: Vec<Figure>,
     sections: Vec<Section<'a>>,
     scenarios: Vec<Scenario<'a>>,
+    settings: Vec<Setting>,
     family_wise_error: String,
 }
 
@@ -93,6 +94,15 @@ struct Scenario<'a> {
     sde_error_true_noise: String,
 }
 
+/// A row of the paper's tables.
+struct Setting {
+    table: u8,
+    figures: String,
+    model: String,
+    dataset: String,
+    cells: Vec<String>,
+}
+
 impl<'a> Page<'a> {
     fn new(report: &'a Report, claims: &'a [Claim<'a>]) -> Self {
         let summary = &report.summary;
@@ -113,6 +123,7 @@ impl<'a> Page<'a> {
             figures: figures(report),
             sections: sections(claims),
             scenarios: report.scenarios.iter().map(Scenario::new).collect(),
+            settings: report.paper_settings.iter().map(Setting::new).collect(),
             family_wise_error: setting(report.family_wise_error, PAGE),
         }
     }
@@ -291,6 +302,35 @@ impl<'a> Scenario<'a> {
             spectral_radius: optional(result.spectral_radius, |value| significant(value, 6, PAGE)),
             sde_error_assumption3: optional(result.sde_error_assumption3, percentage),
             sde_error_true_noise: optional(result.sde_error_true_noise, percentage),
+        }
+    }
+}
+
+impl Setting {
+    fn new(row: &PaperSetting) -> Self {
+        let range = |ends: [f64; 2], write: fn(f64) -> String| {
+            let [low, high] = ends.map(write);
+            if low == high { low } else { format!("{low} to {high}") }
+        };
+        let printed = |ends| range(ends, |value| setting(value, PAGE));
+        let derived = |ends| range(ends, |value| significant(value, 3, PAGE));
+        Self {
+            table: row.table,
+            figures: row.figures.clone(),
+            model: row.model.clone(),
+            dataset: row.dataset.clone(),
+            cells: vec![
+                row.epochs.to_string(),
+                printed(row.batch_size),
+                printed(row.learning_rate),
+                printed(row.momentum),
+                setting(row.weight_decay, PAGE),
+                row.settings.to_string(),
+                derived(row.critical_curvature),
+                derived(row.critical_curvature_sde),
+                derived(row.unstable_curvature),
+                derived(row.momentum_steps),
+            ],
         }
     }
 }

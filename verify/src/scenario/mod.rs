@@ -4,9 +4,12 @@ mod average_variance;
 mod edge;
 mod gaussian;
 mod identities;
+mod ornstein_uhlenbeck;
 mod oscillation;
 mod reshuffled;
+mod rotation;
 mod stationary;
+mod sweeps;
 mod tiny;
 
 use std::sync::Arc;
@@ -20,10 +23,13 @@ use langevin_theory::{Hyperparameters, LeastSquares, Quadratic};
 pub use edge::StabilityEdge;
 pub use gaussian::GaussianExact;
 pub use identities::Identities;
+pub use ornstein_uhlenbeck::OrnsteinUhlenbeckExact;
 pub use oscillation::Oscillation;
 pub(crate) use reshuffled::AfterBurnIn;
 pub use reshuffled::Reshuffled;
+pub use rotation::PhaseSpaceRotation;
 pub use stationary::{Mutant, StationaryMinibatch};
+pub use sweeps::Sweeps;
 pub use tiny::TinyMinibatch;
 
 use crate::error::Result;
@@ -263,6 +269,24 @@ impl Prepared {
         let quadratic = dataset.problem.quadratic()?;
         let rotated = dataset.problem.rotated(quadratic.eigenvectors())?;
         Ok(Arc::new(Self { dataset, quadratic, rotated }))
+    }
+
+    /// The same data with one of their outputs alone.
+    ///
+    /// # Errors
+    /// As [`LeastSquares::new`], [`LeastSquares::quadratic`].
+    pub fn single_output(&self, output: usize) -> Result<Arc<Self>> {
+        let data = &self.dataset.problem;
+        let problem = LeastSquares::new(data.features().clone(), data.targets().columns(output, 1).into_owned())?;
+        Self::new(Dataset { problem, ..self.dataset.clone() })
+    }
+
+    /// The output with the largest mean squared residual at the ridge minimum.
+    pub fn noisiest_output(&self, weight_decay: f64) -> usize {
+        let data = &self.dataset.problem;
+        let residuals = data.features() * self.quadratic.minimum_ridge(weight_decay) - data.targets();
+        let norms: Vec<f64> = residuals.column_iter().map(|column| column.norm_squared()).collect();
+        (0..norms.len()).max_by(|&i, &j| norms[i].total_cmp(&norms[j])).unwrap_or(0)
     }
 
     /// S n / N for every direction with curvature, where n = (sum g^2)^2 / sum g^4 is the number of samples that carry the

@@ -13,13 +13,19 @@ use crate::compare::Comparison;
 use crate::report::Figures;
 
 mod axis;
+mod current;
 mod damping;
+mod diffusion;
 mod displacement;
 mod equipartition;
+mod level_curves;
 mod mode_variances;
 mod oscillation;
 mod panel;
+mod phase_space;
 mod rivals;
+mod sweeps;
+mod trajectory;
 
 /// One figure: panels and the legend they share.
 #[derive(Clone, Debug)]
@@ -71,6 +77,11 @@ pub(super) fn all(figures: &Figures) -> Vec<Plot> {
         oscillation::plot(&figures.oscillation),
         figures.displacement.as_ref().and_then(displacement::plot),
         figures.damping.as_ref().and_then(damping::plot),
+        figures.current.as_ref().and_then(current::plot),
+        figures.trajectory.as_ref().and_then(trajectory::plot),
+        figures.trajectory.as_ref().and_then(phase_space::plot),
+        figures.diffusion.as_ref().and_then(diffusion::plot),
+        figures.sweeps.as_ref().and_then(sweeps::plot),
     ]
     .into_iter()
     .flatten()
@@ -89,10 +100,10 @@ mod tests {
     use crate::report::{DampingFigure, DisplacementFigure, EquipartitionFigure, ModeVarianceFigure};
 
     #[test]
-    fn the_example_has_five_figures() {
+    fn the_example_has_every_figure() {
         let plots = all(&example::report().figures);
         let panels: Vec<usize> = plots.iter().map(|plot| plot.panels.len()).collect();
-        assert_eq!(panels, [8, 1, 4, 1, 1]);
+        assert_eq!(panels, [8, 1, 4, 1, 1, 2, 3, 2, 2, 6]);
         assert!(plots.iter().all(|plot| plot.omitted() == 0));
         assert!(plots.iter().all(|plot| !plot.legend.is_empty()));
     }

@@ -25,6 +25,10 @@ pub(super) mod ink {
     pub(in super::super) const FOURTH: &str = "var(--fourth,#aa3377)";
     /// A fifth theory.
     pub(in super::super) const FIFTH: &str = "var(--fifth,#c26a00)";
+    /// A loss, shaded.
+    pub(in super::super) const LOSS: &str = "var(--loss,#3f7fb5)";
+    /// A modified loss, shaded.
+    pub(in super::super) const MODIFIED_LOSS: &str = "var(--modified-loss,#8a63b0)";
     /// Lines that guide the eye.
     pub(in super::super) const GUIDE: &str = "var(--guide,#777777)";
     /// Grid lines.
@@ -78,6 +82,9 @@ pub(super) type Size = (f64, f64);
 const TEXT: u32 = 12;
 const SMALL_TEXT: u32 = 11;
 
+/// Opacity of one shaded region.
+const SHADE: f64 = 0.075;
+
 /// Opacity of bands.
 const BAND: f64 = 0.35;
 
@@ -114,6 +121,45 @@ impl Drawing {
         drawing.axes(width, height);
         drawing.clip(format!("clip-{id}"));
         drawing
+    }
+
+    /// The same with a square frame of this width, for two coordinates in the same unit.
+    pub(super) fn square(id: &str, title: String, side: f64, x: Axis, y: Axis) -> Self {
+        let widest = y.marks.iter().filter_map(|mark| mark.label.as_deref()).map(text_width).fold(0.0, f64::max);
+        Self::new(id, title, (30.0 + widest + side + 14.0, side + 50.0), x, y)
+    }
+
+    /// A region inside a closed curve, shaded; regions on top of each other grow darker.
+    pub(super) fn region(&mut self, x: &[f64], y: &[f64], ink: &'static str) {
+        let points: Vec<(f64, f64)> = x.iter().zip(y).filter_map(|(x, y)| self.pixel(*x, *y)).collect();
+        self.scene.add(Primitive::Path(Box::new(PathData {
+            d: path(points.into_iter()) + "Z",
+            fill: Some(Color::from(ink)),
+            stroke: Color::None,
+            stroke_width: 0.0,
+            opacity: Some(SHADE),
+            stroke_dasharray: None,
+        })));
+    }
+
+    /// Arrows from points, with these vectors in units of the axes.
+    pub(super) fn arrows(&mut self, arrows: &[[(f64, f64); 2]], stroke: Stroke) {
+        const HEAD: f64 = 3.5;
+        let mut d = String::new();
+        for [(x, y), (dx, dy)] in arrows {
+            let (Some(from), Some(to)) = (self.pixel(*x, *y), self.pixel(x + dx, y + dy)) else { continue };
+            let (along, across) = (to.0 - from.0, to.1 - from.1);
+            let length = along.hypot(across);
+            if length.is_nan() || length < 1.0 {
+                continue;
+            }
+            let (u, v) = (along / length, across / length);
+            let head = HEAD.min(0.6 * length);
+            let side = |turn: f64| (to.0 - head * (u + turn * v), to.1 - head * (v - turn * u));
+            d += &path([from, to].into_iter());
+            d += &path([side(0.6), to, side(-0.6)].into_iter());
+        }
+        self.stroke_path(d, stroke);
     }
 
     /// A line through the points that have a place; a point without one leaves a gap.
@@ -376,6 +422,24 @@ pub(super) fn line_entry(label: impl Into<String>, stroke: Stroke) -> LegendEntr
             opacity: None,
             stroke_dasharray: stroke.dash.map(str::to_owned),
         })));
+    })
+}
+
+/// A legend entry for shaded regions.
+pub(super) fn region_entry(label: impl Into<String>, ink: &'static str) -> LegendEntry {
+    swatch(label, |scene| {
+        for part in 1..=6 {
+            scene.add(Primitive::Rect {
+                x: 1.0,
+                y: 1.0,
+                width: 34.0 * f64::from(part) / 6.0,
+                height: 12.0,
+                fill: Color::from(ink),
+                stroke: None,
+                stroke_width: None,
+                opacity: Some(SHADE),
+            });
+        }
     })
 }
 

@@ -1,0 +1,327 @@
+//! Exact samples of an Ornstein-Uhlenbeck process (layer L1) against its law in the theory: stationary law (9), (31),
+//! transient law (8), (30), and what the state now says about a later one, (32) with erratum E05. Products of whitened
+//! states are exactly chi-square, regressions exactly normal.
+//!
+//! The process that is sampled is written down as its equation says, `dX = A (mu - X) dt + G dW`; the claimed law is computed
+//! by `theory` from A, D and kappa. Two wrong theories are tested on the same samples: the cross-covariance with the sign it is
+//! printed with (E05), and the Gibbs law of the loss whose gradient is the drift, `exp(-kappa Phi)`, which isotropic noise of
+//! the same strength would have (Figure 3, left panel).
+
+use langevin_sim::ou::{Sampler, Start};
+use langevin_theory::Time;
+use langevin_theory::linear_algebra::{covariance_inverse, covariance_root};
+use langevin_theory::ou::OrnsteinUhlenbeck;
+use nalgebra::{DMatrix, DVector};
+
+use super::{CheckSpec, Context, Made, Outcome, Scenario};
+use crate::error::Result;
+use crate::report::{CheckResult, CurrentFigure, Figures, Layer};
+use crate::statistics::{Finding, Rates, chi_square, normal};
+
+/// A linear stochastic differential equation, and the law that the theory claims for it.
+pub struct OrnsteinUhlenbeckExact {
+    /// Stable name.
+    pub id: String,
+    /// A of the sampled equation.
+    pub drift: DMatrix<f64>,
+    /// G of the sampled equation.
+    pub noise: DMatrix<f64>,
+    /// The theory's process.
+    pub law: OrnsteinUhlenbeck,
+    /// The theory's stationary covariance.
+    pub covariance: DMatrix<f64>,
+    /// Where paths with a fixed start begin.
+    pub start: DVector<f64>,
+    /// Times at which states are tested, ascending.
+    pub times: Vec<f64>,
+    /// Resolution pooled over directions, and of a single one.
+    pub targets: [f64; 2],
+    /// Time between the states of a path that is drawn. Given for symmetric A in two dimensions: then the drift is the
+    /// gradient of a loss, and its Gibbs law is a rival.
+    pub pace: Option<f64>,
+}
+
+/// Everything the theory claims.
+struct Claimed {
+    covariance: DMatrix<f64>,
+    /// W with W^T covariance W = 1.
+    whitening: DMatrix<f64>,
+    /// Per time: E[X_t | X_0] as a matrix on X_0, and the covariance of what is left.
+    slope: Vec<DMatrix<f64>>,
+    rest: Vec<DMatrix<f64>>,
+    /// Per time, from the fixed start.
+    mean: Vec<DVector<f64>>,
+    transient_whitening: Vec<DMatrix<f64>>,
+}
+
+/// Sums of products over paths, by what they are.
+struct Products {
+    sums: DMatrix<f64>,
+    size: usize,
+}
+
+impl Products {
+    fn count(&self) -> f64 {
+        self.sums[(0, 0)]
+    }
+
+    fn sum(&self, state: usize) -> DVector<f64> {
+        self.sums.view((1 + state * self.size, 0), (self.size, 1)).column(0).into_owned()
+    }
+
+    fn block(&self, row: usize, column: usize) -> DMatrix<f64> {
+        self.sums.view((1 + row * self.size, 1 + column * self.size), (self.size, self.size)).into_owned()
+    }
+}
+
+/// W with W^T C W = 1.
+fn whitening(covariance: &DMatrix<f64>) -> Result<DMatrix<f64>> {
+    let inverse = covariance_inverse("the claimed covariance", covariance)?;
+    Ok(covariance_root("the claimed precision", &inverse)?)
+}
+
+impl OrnsteinUhlenbeckExact {
+    fn durations(&self) -> Vec<f64> {
+        let before = std::iter::once(0.0).chain(self.times.iter().copied());
+        self.times.iter().zip(before).map(|(time, before)| time - before).collect()
+    }
+
+    fn claimed(&self) -> Result<Claimed> {
+        let covariance = self.covariance.clone();
+        let size = self.law.dimension();
+        let zero = DMatrix::zeros(size, size);
+        let inverse = covariance_inverse("the stationary covariance", &covariance)?;
+        let mut claimed = Claimed {
+            whitening: whitening(&covariance)?,
+            covariance,
+            slope: Vec::new(),
+            rest: Vec::new(),
+            mean: Vec::new(),
+            transient_whitening: Vec::new(),
+        };
+        for &time in &self.times {
+            let time = Time::new(time)?;
+            let now = Time::new(0.0)?;
+            let lagged = self.law.cross_covariance(&claimed.covariance, time, now)?;
+            let slope = &lagged * &inverse;
+            claimed.rest.push(&claimed.covariance - &slope * lagged.transpose());
+            claimed.slope.push(slope);
+            claimed.mean.push(self.law.mean(&self.start, time)?);
+            claimed.transient_whitening.push(whitening(&self.law.covariance(&zero, time)?)?);
+        }
+        Ok(claimed)
+    }
+
+    fn replicas(&self, context: &Context<'_>) -> Result<u64> {
+        let size = self.law.dimension();
+        let mut needed: f64 = 0.0;
+        for spec in self.checks() {
+            let Rates { alpha, power } = context.rates(&self.id, &spec)?;
+            let share = |members: usize| Rates { alpha: alpha / members as f64, power };
+            needed = needed.max(match spec.quantity {
+                "stationary" | "transient" => {
+                    chi_square::degrees_for(spec.target, share(self.times.len())) / size as f64
+                }
+                // an error of 1/sqrt(replicas)
+                "mean" => (normal::minimum_detectable(share(self.times.len() * size)) / spec.target).powi(2),
+                "slopes" => (normal::minimum_detectable(share(self.times.len() * size * size)) / spec.target).powi(2),
+                "variances" => chi_square::degrees_for(spec.target, share(self.times.len() * size)),
+                _ => 0.0,
+            });
+        }
+        Ok(needed.ceil() as u64)
+    }
+
+    fn sample(
+        &self,
+        context: &Context<'_>,
+        start: Start,
+        stream: &str,
+        centres: &[f64],
+        replicas: u64,
+    ) -> Result<Products> {
+        let seed = context.seed_of(&format!("{}/{stream}", self.id));
+        let equilibrium = self.law.equilibrium().clone();
+        let sampler = Sampler::new(&self.drift, equilibrium, &self.noise, &self.durations(), start, seed)?;
+        context.progress.expect(replicas * self.times.len() as u64);
+        let sums = sampler.products(0..replicas, centres, &|done| context.progress.advance(done));
+        Ok(Products { sums, size: self.law.dimension() })
+    }
+
+    /// The Gibbs law of the drift's potential: covariance A^{-1} tr(D) / (n kappa), that of isotropic noise of equal trace.
+    fn gibbs_covariance(&self) -> Result<DMatrix<f64>> {
+        let size = self.law.dimension() as f64;
+        let inverse = covariance_inverse("the drift", self.law.drift())?;
+        Ok(inverse * (self.law.diffusion().trace() / (size * self.law.kappa())))
+    }
+
+    fn figure(&self, context: &Context<'_>, covariance: &DMatrix<f64>, pace: f64) -> Result<CurrentFigure> {
+        const STATES: usize = 1200;
+        let stationary = self.law.stationary()?;
+        let start = Start::Gaussian {
+            mean: self.law.equilibrium().clone(),
+            root: covariance_root("the stationary covariance", covariance)?,
+        };
+        let seed = context.seed_of(&format!("{}/path", self.id));
+        let equilibrium = self.law.equilibrium().clone();
+        let sampler = Sampler::new(&self.drift, equilibrium, &self.noise, &vec![pace; STATES], start, seed)?;
+        let path = &sampler.run(0..1, &|_| ())[0];
+        let precision = stationary.precision()?;
+        let form = |matrix: &DMatrix<f64>| [matrix[(0, 0)], matrix[(0, 1)], matrix[(1, 1)]];
+        let field = -(stationary.circulation() * precision);
+        Ok(CurrentFigure {
+            scenario: self.id.clone(),
+            kappa: self.law.kappa(),
+            centre: [self.law.equilibrium()[0], self.law.equilibrium()[1]],
+            path: [0, 1].map(|i| path.column(i).iter().copied().collect()),
+            duration: pace,
+            original_loss: form(self.law.drift()),
+            modified_loss: form(precision),
+            force: [[field[(0, 0)], field[(0, 1)]], [field[(1, 0)], field[(1, 1)]]],
+            covariance: form(covariance),
+        })
+    }
+
+    fn decide(
+        &self,
+        context: &Context<'_>,
+        spec: &CheckSpec,
+        claimed: &Claimed,
+        stationary: &Products,
+        transient: &Products,
+    ) -> Result<CheckResult> {
+        let size = self.law.dimension();
+        let count = stationary.count();
+        let made = |method: &'static str, quantity: &str, unit: &'static str| Made {
+            layer: Layer::L1,
+            method,
+            quantity: quantity.to_owned(),
+            unit,
+            samples: count as u64,
+            note: None,
+        };
+        let at = |index: usize| format!("t = {}", self.times[index]);
+        let of = |index: usize| format!("coordinate {}, t = {}", index % size + 1, self.times[index / size]);
+        let pair = |index: usize| {
+            let (time, place) = (index / (size * size), index % (size * size));
+            format!("coordinate {} on {}, t = {}", place / size + 1, place % size + 1, self.times[time])
+        };
+        let times = self.times.len();
+        let squares = |products: &Products, whitening: &DMatrix<f64>, state: usize| {
+            whitening.component_mul(&(products.block(state, state) * whitening)).sum()
+        };
+        // the state now in whitened coordinates, and the products of a later state with it
+        let now = claimed.whitening.tr_mul(&(stationary.block(0, 0) * &claimed.whitening));
+        let later = |time: usize| stationary.block(1 + time, 0) * &claimed.whitening;
+        // rows of the claimed slope on the whitened state: X_0 = covariance W w
+        let slope_on_whitened = |slope: &DMatrix<f64>| slope * &claimed.covariance * &claimed.whitening;
+        match (spec.claim, spec.quantity) {
+            ("ou-law", "stationary") => {
+                let made = made("chi-square", "whitened scatter from a stationary start, measured / exact", "relative");
+                context.decide_family(&self.id, spec, made, times, at, |time, rates| {
+                    chi_square::test(squares(stationary, &claimed.whitening, 1 + time), count * size as f64, rates)
+                })
+            }
+            ("ou-law", "transient") => {
+                let made = made("chi-square", "whitened scatter from a fixed start, measured / exact", "relative");
+                context.decide_family(&self.id, spec, made, times, at, |time, rates| {
+                    let sum = squares(transient, &claimed.transient_whitening[time], 1 + time);
+                    chi_square::test(sum, transient.count() * size as f64, rates)
+                })
+            }
+            ("ou-law", "mean") => {
+                let made = made("normal", "whitened mean from a fixed start", "standard deviations");
+                context.decide_family(&self.id, spec, made, times * size, of, |index, rates| {
+                    let (time, i) = (index / size, index % size);
+                    let sum = claimed.transient_whitening[time].column(i).dot(&transient.sum(1 + time));
+                    let root = transient.count().sqrt();
+                    normal::test(sum / root, 1.0 / root, rates)
+                })
+            }
+            ("ou-law", _) => {
+                let made = made(
+                    "normal regression",
+                    "later state on the whitened state now, departure of the slope",
+                    "absolute",
+                );
+                context.decide_family(&self.id, spec, made, times * size * size, pair, |index, rates| {
+                    let (time, i, j) = (index / (size * size), index / size % size, index % size);
+                    // x_t,i - (slope x_0)_i is independent of x_0: given x_0 its products with w_j are exactly normal
+                    let expected = slope_on_whitened(&claimed.slope[time]).row(i) * now.column(j);
+                    let departure = later(time)[(i, j)] - expected[(0, 0)];
+                    slope_test(departure, now[(j, j)], claimed.rest[time][(i, i)], rates)
+                })
+            }
+            ("cross-covariance-as-printed", _) => {
+                let made =
+                    made("normal regression", "later state on the whitened state now, minus e^{+At}", "absolute");
+                // row = earlier time: B e^{A^T t} / kappa, that is E[X_t X_0^T] = e^{At} B / kappa; the later state's spread is
+                // at most the stationary one. At the first time only: what is printed grows without bound
+                let printed = slope_on_whitened(&(self.law.drift() * self.times[0]).exp());
+                context.decide_family(&self.id, spec, made, size * size, pair, |index, rates| {
+                    let (i, j) = (index / size, index % size);
+                    let expected = printed.row(i) * now.column(j);
+                    let departure = later(0)[(i, j)] - expected[(0, 0)];
+                    slope_test(departure, now[(j, j)], claimed.covariance[(i, i)], rates)
+                })
+            }
+            _ => {
+                let gibbs = self.gibbs_covariance()?;
+                let made = made(
+                    "chi-square",
+                    "variance of a coordinate, measured / Gibbs law of the original loss",
+                    "relative",
+                );
+                context.decide_family(&self.id, spec, made, times * size, of, |index, rates| {
+                    let (time, i) = (index / size, index % size);
+                    let sum = stationary.block(1 + time, 1 + time)[(i, i)] / gibbs[(i, i)];
+                    chi_square::test(sum, count, rates)
+                })
+            }
+        }
+    }
+}
+
+/// Sum of e w over paths, with w fixed, its squares summing to `weight`, and e normal of this variance: the effect is the
+/// slope in units of the spread of e.
+fn slope_test(departure: f64, weight: f64, variance: f64, rates: Rates) -> Finding {
+    normal::test(departure / (weight * variance).sqrt(), 1.0 / weight.sqrt(), rates)
+}
+
+impl Scenario for OrnsteinUhlenbeckExact {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn checks(&self) -> Vec<CheckSpec> {
+        let [pooled, single] = self.targets;
+        let mut checks = vec![
+            CheckSpec::sampled("ou-law", "stationary", pooled),
+            CheckSpec::sampled("ou-law", "transient", pooled),
+            CheckSpec::sampled("ou-law", "mean", single),
+            CheckSpec::sampled("ou-law", "slopes", single),
+            CheckSpec::sampled("cross-covariance-as-printed", "mutant", single),
+        ];
+        if self.pace.is_some() {
+            checks.push(CheckSpec::sampled("gibbs-law-of-the-loss", "mutant", single));
+        }
+        checks
+    }
+
+    fn run(&self, context: &Context<'_>) -> Result<Outcome> {
+        let claimed = self.claimed()?;
+        let replicas = self.replicas(context)?;
+        let mean = self.law.equilibrium().clone();
+        let root = covariance_root("the stationary covariance", &claimed.covariance)?;
+        let stationary = self.sample(context, Start::Gaussian { mean, root }, "stationary", &[], replicas)?;
+        let centres: Vec<f64> = self.start.iter().chain(claimed.mean.iter().flatten()).copied().collect();
+        let transient = self.sample(context, Start::Fixed(self.start.clone()), "transient", &centres, replicas)?;
+        let checks = self
+            .checks()
+            .iter()
+            .map(|spec| self.decide(context, spec, &claimed, &stationary, &transient))
+            .collect::<Result<Vec<CheckResult>>>()?;
+        let current = self.pace.map(|pace| self.figure(context, &claimed.covariance, pace)).transpose()?;
+        Ok(Outcome { checks, summary: None, figures: Figures { current, ..Figures::default() } })
+    }
+}
