@@ -8,10 +8,11 @@ pub mod accumulator;
 pub mod data;
 pub mod error;
 pub mod observer;
+pub mod saved_state;
 pub mod sgd;
 
-pub use accumulator::Moments;
+pub use accumulator::{Moments, MomentsOfMany};
 pub use data::Dataset;
 pub use error::{Result, SimError};
-pub use observer::{Observer, StateBlock};
-pub use sgd::{Ensemble, NoiseSource, Start};
+pub use observer::{Observer, ResumableObserver, StateBlock};
+pub use sgd::{Chain, Ensemble, NoiseSource, Start};

@@ -4,6 +4,9 @@ use langevin_theory::Sampling;
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
 
+use crate::error::Result;
+use crate::saved_state::{StateReader, StateWriter, mismatch};
+
 /// Draws one batch after the other for one chain.
 pub(super) struct Batches {
     sampling: Sampling,
@@ -46,6 +49,34 @@ impl Batches {
                 batch
             }
         }
+    }
+
+    /// The order of the samples and the place in it; batches with replacement have neither.
+    pub(super) fn save(&self, state: &mut StateWriter) {
+        if self.sampling != Sampling::WithReplacement {
+            state.count(self.cursor as u64);
+            self.order.iter().for_each(|&sample| state.count(u64::from(sample)));
+        }
+    }
+
+    pub(super) fn restore(&mut self, state: &mut StateReader<'_>) -> Result<()> {
+        if self.sampling == Sampling::WithReplacement {
+            return Ok(());
+        }
+        self.cursor = state.count()? as usize;
+        let mut seen = vec![false; self.order.len()];
+        for place in &mut self.order {
+            let sample = state.count()?;
+            match seen.get_mut(sample as usize) {
+                Some(seen) if !*seen => *seen = true,
+                _ => return Err(mismatch(format!("the order of the samples names {sample} twice or in vain"))),
+            }
+            *place = sample as u32;
+        }
+        if self.cursor > self.order.len() {
+            return Err(mismatch(format!("sample {} of {} is next", self.cursor, self.order.len())));
+        }
+        Ok(())
     }
 
     /// Fisher-Yates for the first `count` places. From any permutation it leaves a uniform one.

@@ -5,8 +5,9 @@ mod ensemble;
 mod gaussian;
 mod kernel;
 mod minibatch;
+mod random_stream;
 
-pub use ensemble::{Ensemble, Start};
+pub use ensemble::{BLOCK_STEPS, Chain, Ensemble, Start};
 pub use gaussian::GaussianNoise;
 pub use minibatch::MinibatchNoise;
 
