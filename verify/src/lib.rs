@@ -10,7 +10,7 @@
 //! | [`run`](mod@run) | plan in, [`report::Report`] out |
 //! | [`render`] | the report as HTML, JUnit, Markdown |
 //! | [`predict`](mod@predict) | theory only |
-//! | [`simulate`] | simulation only |
+//! | [`simulate`](mod@simulate) | simulation only: long runs, sweeps, shards |
 //! | [`compare`](mod@compare) | rival theories against the exact law, and that against simulation |
 //! | [`command`] | the command line |
 
@@ -20,6 +20,7 @@ pub mod compare;
 pub mod coverage;
 pub mod document;
 pub mod error;
+mod interruption;
 pub mod ledger;
 pub mod output;
 pub mod plan;
@@ -33,6 +34,7 @@ pub mod scenario;
 pub mod seed;
 pub mod simulate;
 pub mod statistics;
+pub mod sweep;
 pub mod tier;
 
 pub use error::{Result, VerifyError};

@@ -23,6 +23,19 @@ pub const BLOCK_STEPS: u64 = 32;
 /// Blocks of [`Ensemble::run`] between two reports of progress.
 const BLOCKS_PER_REPORT: u64 = 16;
 
+/// The vector instructions that this machine runs chains with. Their width decides the order of some sums, hence last bits.
+pub fn instruction_set() -> String {
+    let name = match Arch::new() {
+        Arch::Scalar => "scalar",
+        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+        Arch::V3(_) => "v3",
+        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+        Arch::V4(_) => "v4",
+        _ => "other",
+    };
+    format!("{} {name}", std::env::consts::ARCH)
+}
+
 /// Where chains start.
 #[derive(Clone, Debug)]
 pub enum Start {

@@ -7,7 +7,7 @@ mod kernel;
 mod minibatch;
 mod random_stream;
 
-pub use ensemble::{BLOCK_STEPS, Chain, Ensemble, Start};
+pub use ensemble::{BLOCK_STEPS, Chain, Ensemble, Start, instruction_set};
 pub use gaussian::GaussianNoise;
 pub use minibatch::MinibatchNoise;
 
