@@ -4,3 +4,4 @@ mod certified;
 mod command_line;
 mod program;
 mod reference_cases;
+mod simulate;

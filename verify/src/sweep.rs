@@ -234,9 +234,10 @@ fn read_grid(mut table: Table) -> std::result::Result<Vec<f64>, DocumentError> {
         return Err(table.refuse("count", count, format!("from 1 to {MOST_POINTS}")));
     }
     let last = count - 1;
-    let part = |index: u64| index as f64 / last.max(1) as f64;
+    // the product first: whole numbers stay whole
+    let part = move |span: f64, index: u64| span * index as f64 / last.max(1) as f64;
     let between: Box<dyn Fn(u64) -> f64> = match scale.as_deref() {
-        None | Some("linear") => Box::new(move |index| from + (to - from) * part(index)),
+        None | Some("linear") => Box::new(move |index| from + part(to - from, index)),
         Some("log") => {
             for (key, value) in [("from", from), ("to", to)] {
                 if value <= 0.0 {
@@ -244,7 +245,7 @@ fn read_grid(mut table: Table) -> std::result::Result<Vec<f64>, DocumentError> {
                 }
             }
             let (low, high) = (libm::log(from), libm::log(to));
-            Box::new(move |index| libm::exp(low + (high - low) * part(index)))
+            Box::new(move |index| libm::exp(low + part(high - low, index)))
         }
         Some(other) => return Err(table.refuse("scale", format!("\"{other}\""), "linear or log")),
     };

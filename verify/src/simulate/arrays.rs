@@ -34,7 +34,7 @@ impl Array {
     }
 
     fn whole(name: &str, steps: &[u64]) -> Self {
-        let values = steps.iter().map(|&step| step as i64).collect();
+        let values = steps.iter().map(|step| step.cast_signed()).collect();
         Self { name: name.into(), shape: vec![steps.len() as u64], values: Values::Whole(values) }
     }
 }
@@ -83,7 +83,7 @@ impl Simulated {
             .map(|axis| Array::real(format!("sweep_{}", axis.key), vec![axis.values.len() as u64], axis.values.clone()))
             .collect();
         if !frame.sweep.is_empty() {
-            let defined = |root: &&Block| i64::from(root.moments.quantities().iter().all(|entry| is_defined(entry)));
+            let defined = |root: &&Block| i64::from(root.moments.quantities().iter().all(is_defined));
             let values = Values::Whole(roots.iter().map(defined).collect());
             arrays.push(Array { name: "defined".into(), shape: sweep.clone(), values });
         }
@@ -118,7 +118,9 @@ impl Simulated {
         if frame.trajectory_every.is_some() {
             let shape = [frame.chains, frame.trajectory_length(), 2, frame.outputs, frame.dimension];
             let mut values = Vec::with_capacity(frame.trajectory_numbers() as usize);
-            roots.iter().for_each(|root| values.extend_from_slice(&root.trajectory));
+            for root in &roots {
+                values.extend_from_slice(&root.trajectory);
+            }
             arrays.push(Array::real("trajectory", swept(&shape), values));
             arrays.push(Array::whole("trajectory_steps", &frame.trajectory_steps()));
         }

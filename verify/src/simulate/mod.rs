@@ -255,9 +255,10 @@ fn check_finished_shard(path: &Path, expected: &Manifest) -> Result<()> {
             .then(|| format!("it is of shard {}, not {}", found.shard, expected.shard))
     });
     match reason {
-        Some(reason) => Err(VerifyError::Input {
-            detail: format!("{} is in the way: {reason}; remove it or name another --out", path.display()),
-        }),
+        Some(reason) => {
+            Err(VerifyError::Input { detail: format!("it is in the way: {reason}; remove it or name another --out") }
+                .in_file(&path.display().to_string()))
+        }
         None => Ok(()),
     }
 }
@@ -265,12 +266,9 @@ fn check_finished_shard(path: &Path, expected: &Manifest) -> Result<()> {
 /// The state of a checkpoint of this very run.
 fn take_up(path: &Path, resume: bool, expected: &Manifest, progress: &Progress) -> Result<State> {
     if !resume {
-        return Err(VerifyError::Input {
-            detail: format!(
-                "{} is there: an earlier run was interrupted. Give --resume to go on from it, or remove it to begin anew",
-                path.display()
-            ),
-        });
+        let detail =
+            "an earlier run was interrupted: give --resume to go on from this checkpoint, or remove it to begin anew";
+        return Err(VerifyError::Input { detail: detail.into() }.in_file(&path.display().to_string()));
     }
     let (found, state) = state_file::read(path)?;
     let reason = expected.foreign(&found).or_else(|| {
@@ -278,9 +276,8 @@ fn take_up(path: &Path, resume: bool, expected: &Manifest, progress: &Progress) 
             .then(|| format!("it is of shard {}, not {}", found.shard, expected.shard))
     });
     if let Some(reason) = reason {
-        return Err(VerifyError::Input {
-            detail: format!("{} cannot be resumed: {reason}; remove it to begin anew", path.display()),
-        });
+        let detail = format!("it cannot be resumed: {reason}; remove it to begin anew");
+        return Err(VerifyError::Input { detail }.in_file(&path.display().to_string()));
     }
     if found.instruction_set != expected.instruction_set {
         progress.note(&format!(

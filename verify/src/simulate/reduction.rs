@@ -92,7 +92,9 @@ impl Reduction {
     pub(super) fn save(&self, state: &mut StateWriter) {
         state.count(self.nodes.len() as u64);
         for ((point, level, index), result) in &self.nodes {
-            [*point as u64, u64::from(*level), *index as u64].into_iter().for_each(|part| state.count(part));
+            for part in [*point as u64, u64::from(*level), *index as u64] {
+                state.count(part);
+            }
             result.save(state);
         }
     }

@@ -47,6 +47,9 @@ impl Point {
     }
 }
 
+/// Roots of covariances, one per output.
+type Roots = Vec<DMatrix<f64>>;
+
 /// Why chains cannot start.
 enum NoStart {
     NoStationaryLaw(TheoryError),
@@ -91,8 +94,8 @@ fn minibatch_roots(
     prepared: &Prepared,
     sgd: &Hyperparameters,
     sampling: Sampling,
-) -> std::result::Result<Vec<DMatrix<f64>>, NoStart> {
-    let compute = || -> langevin_theory::Result<Vec<DMatrix<f64>>> {
+) -> std::result::Result<Roots, NoStart> {
+    let compute = || -> langevin_theory::Result<Roots> {
         let law = MinibatchLaw::with_quadratic(&prepared.dataset.problem, &prepared.quadratic, sgd, sampling)?;
         let positions = law.stationary_positions_in_eigenbasis()?;
         positions
@@ -109,7 +112,7 @@ fn gaussian_noise_and_roots(
     sgd: &Hyperparameters,
     sampling: Sampling,
     stationary: bool,
-) -> std::result::Result<(GaussianNoise, Option<Vec<DMatrix<f64>>>), NoStart> {
+) -> std::result::Result<(GaussianNoise, Option<Roots>), NoStart> {
     let data = &prepared.dataset.problem;
     let minimum = prepared.quadratic.minimum_ridge(sgd.weight_decay());
     let factor = sampling.noise_factor(data.samples(), sgd.batch_size())?;

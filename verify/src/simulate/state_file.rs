@@ -154,7 +154,9 @@ pub(super) fn write(path: &Path, manifest: &Manifest, state: &[u8]) -> Result<()
     let lengths = [(text.len() as u64).to_le_bytes(), (state.len() as u64).to_le_bytes()];
     let parts = [MAGIC, &lengths[0], &lengths[1], &text, b"\n", state];
     let mut hash = Sha256::new();
-    parts.iter().for_each(|part| hash.update(part));
+    for part in parts {
+        hash.update(part);
+    }
     write_with(path, |file| {
         parts.iter().try_for_each(|part| file.write_all(part))?;
         file.write_all(&hash.finalize())
@@ -166,7 +168,7 @@ pub(super) fn write(path: &Path, manifest: &Manifest, state: &[u8]) -> Result<()
 /// # Errors
 /// [`VerifyError::Input`] naming the file: not there, cut short, damaged, or of another version.
 pub(super) fn read(path: &Path) -> Result<(Manifest, State)> {
-    let refuse = |detail: String| VerifyError::Input { detail: format!("{}: {detail}", path.display()) };
+    let refuse = |detail: String| VerifyError::Input { detail }.in_file(&path.display().to_string());
     let bytes = std::fs::read(path).map_err(|error| refuse(error.to_string()))?;
     let (manifest, state) = open(&bytes).map_err(refuse)?;
     let state = State::from_bytes(state, &manifest).map_err(|error| refuse(error.to_string()))?;

@@ -62,6 +62,11 @@ impl Table {
     }
 }
 
+/// An index as the column's type has it.
+fn index(place: usize) -> i64 {
+    (place as u64).cast_signed()
+}
+
 struct Writer<'a, W: Write + Send> {
     file: SerializedFileWriter<&'a mut W>,
     table: Table,
@@ -101,8 +106,8 @@ pub(super) fn write<W: Write + Send>(file: &mut W, simulated: &Simulated) -> io:
         let modes = quantity.modes.unwrap_or(1) as usize;
         let rows = values.iter().zip(error).enumerate().map(|(place, (&value, &error))| {
             let within = place % quantity.length();
-            let lag = quantity.lags.as_ref().map(|lags| lags[within / modes] as i64);
-            let mode = quantity.modes.map(|_| (within % modes) as i64);
+            let lag = quantity.lags.as_ref().map(|lags| lags[within / modes].cast_signed());
+            let mode = quantity.modes.map(|_| index(within % modes));
             Row { indices: [None, None, lag, None, mode], value, standard_error: Some(error) }
         });
         writer.rows(quantity.name, quantity.unit, quantity.length(), rows)?;
@@ -123,13 +128,13 @@ impl<W: Write + Send> Writer<'_, W> {
             eigenvalues
                 .iter()
                 .enumerate()
-                .map(|(mode, &value)| known([None, None, None, None, Some(mode as i64)], value))
+                .map(|(mode, &value)| known([None, None, None, None, Some(index(mode))], value))
         });
         self.rows("eigenvalue", "1/t^2", dimension, rows)?;
         let minimum = simulated.real("minimum_ridge").unwrap_or_default();
         let rows = minimum.iter().enumerate().map(|(place, &value)| {
             let (output, mode) = (place / dimension % outputs, place % dimension);
-            known([None, None, None, Some(output as i64), Some(mode as i64)], value)
+            known([None, None, None, Some(index(output)), Some(index(mode))], value)
         });
         self.rows("minimum_ridge", "theta", dimension * outputs, rows)
     }
@@ -150,11 +155,11 @@ impl<W: Write + Send> Writer<'_, W> {
             let rows =
                 values.chunks_exact(width).enumerate().filter(|(row, _)| row % 2 == part).flat_map(|(row, state)| {
                     let kept = row / 2;
-                    let step = steps[kept % steps.len()] as i64;
+                    let step = steps[kept % steps.len()].cast_signed();
                     let chain = (kept / steps.len()) as u64 % frame.chains;
                     state.iter().enumerate().map(move |(place, &value)| {
-                        let (output, mode) = ((place / dimension) as i64, (place % dimension) as i64);
-                        let indices = [Some(chain as i64), Some(step), None, Some(output), Some(mode)];
+                        let (output, mode) = (index(place / dimension), index(place % dimension));
+                        let indices = [Some(chain.cast_signed()), Some(step), None, Some(output), Some(mode)];
                         Row { indices, value, standard_error: None }
                     })
                 });
