@@ -12,7 +12,7 @@
 #SBATCH --requeue
 #SBATCH --open-mode=append
 # a minute before the limit: the run saves what it has and ends with code 4
-#SBATCH --signal=TERM@60
+#SBATCH --signal=B:TERM@60
 set -euo pipefail
 problem="${1:?usage: sbatch --array=0-7 slurm-array.sh PROBLEM OUT}"
 out="${2:?usage: sbatch --array=0-7 slurm-array.sh PROBLEM OUT}"
