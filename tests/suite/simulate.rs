@@ -60,17 +60,14 @@ fn files(folder: &TempDir) -> Vec<String> {
     names
 }
 
-/// Starts a run and waits for its first checkpoint.
-fn started(folder: &TempDir, arguments: &[&str]) -> std::process::Child {
-    let child = start(folder.path(), arguments);
-    let checkpoint = folder.path().join("run.npz.checkpoint");
+/// Waits for a file, at most 30 seconds.
+fn wait_for(path: &Path) {
     for _ in 0..3000 {
-        if checkpoint.exists() {
-            return child;
+        if path.exists() {
+            return;
         }
         sleep(Duration::from_millis(10));
     }
-    panic!("no checkpoint within 30 seconds");
 }
 
 #[test]
@@ -227,10 +224,11 @@ fn missing_repeated_and_foreign_shards_are_named() {
 fn damaged_and_foreign_checkpoints_are_refused_and_kept() {
     let folder = folder_with(&long());
     let arguments = ["simulate", "problem.toml", "--out", "run.npz", "--resume", "--checkpoint", "0.02"];
-    let mut child = started(&folder, &arguments);
+    let checkpoint = folder.path().join("run.npz.checkpoint");
+    let mut child = start(folder.path(), &arguments);
+    wait_for(&checkpoint);
     child.kill().expect("the run can be killed");
     child.wait().expect("the run has ended");
-    let checkpoint = folder.path().join("run.npz.checkpoint");
     let whole = bytes(&folder, "run.npz.checkpoint");
     for length in [0, 50, whole.len() / 2, whole.len() - 1] {
         std::fs::write(&checkpoint, &whole[..length]).expect("a file");
@@ -251,12 +249,7 @@ fn a_folder_that_vanishes_is_an_error() {
     let folder = folder_with(&long().replace("chains = 90", "chains = 9000"));
     std::fs::create_dir(folder.path().join("gone")).expect("a folder");
     let child = start(folder.path(), &["simulate", "problem.toml", "--out", "gone/run.npz", "--checkpoint", "0.05"]);
-    for _ in 0..3000 {
-        if folder.path().join("gone/run.npz.checkpoint").exists() {
-            break;
-        }
-        sleep(Duration::from_millis(10));
-    }
+    wait_for(&folder.path().join("gone/run.npz.checkpoint"));
     while std::fs::remove_dir_all(folder.path().join("gone")).is_err() {}
     let answer = wait(child);
     assert_eq!(answer.code, 4, "{}", answer.stderr);

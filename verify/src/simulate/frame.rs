@@ -156,21 +156,40 @@ impl Frame {
                 .map(|axis| Axis { key: axis.key.name().into(), values: axis.values.clone() })
                 .collect(),
         };
-        let numbers = frame.trajectory_numbers();
-        if numbers > MOST_NUMBERS {
-            return refuse(format!(
-                "the trajectory would have {numbers} numbers; it must have at most {MOST_NUMBERS}: record fewer steps \
-                 (trajectory: every = K) or run fewer chains"
-            ));
+        match frame.excess() {
+            Some(detail) => refuse(detail),
+            None => Ok(frame),
         }
-        let output = points.saturating_mul(frame.chain_values() as u64 + frame.dimension * frame.outputs);
+    }
+
+    /// Why this cannot be a run, if it cannot: something is empty, or there is more than is kept.
+    pub fn excess(&self) -> Option<String> {
+        let points = self.sweep.iter().map(|axis| axis.values.len() as u64).fold(1_u64, u64::saturating_mul);
+        let empty = [points, self.chains, self.steps, self.dimension, self.outputs].contains(&0)
+            || self.trajectory_every == Some(0);
+        if empty {
+            return Some("a run without points, chains, steps, features or outputs".into());
+        }
+        let averages = self.quantities().iter().fold(0_u64, |sum, quantity| {
+            let lags = quantity.lags.as_ref().map_or(1, Vec::len) as u64;
+            sum.saturating_add(quantity.modes.unwrap_or(1).saturating_mul(lags))
+        });
+        let minimum = self.dimension.saturating_mul(self.outputs);
+        let output = averages.saturating_add(minimum).saturating_mul(points);
         if output > MOST_OUTPUT {
-            return refuse(format!(
+            return Some(format!(
                 "the output would have {output} averages; it must have at most {MOST_OUTPUT}: sweep fewer points or record \
                  less"
             ));
         }
-        Ok(frame)
+        let numbers = self.trajectory_numbers();
+        if numbers > MOST_NUMBERS {
+            return Some(format!(
+                "the trajectory would have {numbers} numbers; it must have at most {MOST_NUMBERS}: record fewer steps \
+                 (trajectory: every = K) or run fewer chains"
+            ));
+        }
+        None
     }
 
     /// Number of points.

@@ -208,5 +208,10 @@ fn open(bytes: &[u8]) -> std::result::Result<(Manifest, &[u8]), String> {
     let manifest_text = &body[..manifest];
     let manifest_value: Manifest =
         serde_json::from_slice(manifest_text).map_err(|error| format!("its manifest cannot be read: {error}"))?;
+    // whoever wrote this may not have been langevin
+    let (shard, frame) = (manifest_value.shard, &manifest_value.frame);
+    if Shard::new(shard.index(), shard.count()).is_none() || frame.excess().is_some() {
+        return Err("its manifest describes no run".into());
+    }
     Ok((manifest_value, &body[manifest + 1..manifest + 1 + state]))
 }

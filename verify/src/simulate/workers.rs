@@ -78,6 +78,19 @@ enum Left {
     Stopped,
 }
 
+/// Marks a worker as ended, also when it panics: who waits for it must not wait for ever.
+struct Ended<'a> {
+    work: &'a Work<'a>,
+    worker: usize,
+}
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        self.work.lock().workers[self.worker].ended = true;
+        self.work.changed.notify_all();
+    }
+}
+
 impl<'a> Work<'a> {
     pub(super) fn new(
         problem: &'a Problem,
@@ -195,6 +208,7 @@ impl<'a> Work<'a> {
     }
 
     fn work(&self, worker: usize) {
+        let _ended = Ended { work: self, worker };
         while !self.stopping.load(Ordering::SeqCst)
             && let Some((unit, saved)) = self.claim(worker)
         {
@@ -217,8 +231,6 @@ impl<'a> Work<'a> {
             drop(shared);
             self.changed.notify_all();
         }
-        self.lock().workers[worker].ended = true;
-        self.changed.notify_all();
     }
 
     /// The next unit: one of the checkpoint, or one that has not begun.
