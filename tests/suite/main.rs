@@ -5,3 +5,4 @@ mod certified;
 mod command_line;
 mod program;
 mod reference_cases;
+mod simulate;

@@ -4,6 +4,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use langevin_sim::Dataset;
@@ -15,6 +16,7 @@ use crate::compare::{Grid, compare};
 use crate::coverage::COVERAGE;
 use crate::document;
 use crate::error::{Result, VerifyError};
+use crate::interruption;
 use crate::output::{create_folder, print, write_file};
 use crate::plan::Plan;
 use crate::predict::predict;
@@ -24,7 +26,7 @@ use crate::render;
 use crate::report::{Expectation, Report, Verdict};
 use crate::run::{RunOptions, run};
 use crate::seed::Seed;
-use crate::simulate::{check_path, simulate};
+use crate::simulate::{RunOptions as SimulateOptions, Shard, ShardArgument, Simulated, check_path, merge, simulate};
 use crate::tier::Tier;
 
 /// Checks theories of stochastic gradient descent against stochastic gradient descent.
@@ -58,8 +60,10 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Run a problem file and write its statistics
+    /// Run a problem file, or a shard of it, and write its statistics
     Simulate(SimulateArguments),
+    /// Join the shards of a run
+    Merge(MergeArguments),
     /// Rank rival theories against the exact law of a problem, and test that law against simulation
     Compare(CompareArguments),
     /// Hand over to langevin-nn, the neural-network harness
@@ -123,9 +127,19 @@ struct CheckArguments {
 struct SimulateArguments {
     /// The problem file (TOML)
     problem: PathBuf,
-    /// Output: .npz or .json
+    /// Output: .npz (arrays), .json (one document) or .parquet (long table); checkpoints are kept beside it
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Run part I of N (from 1) and write it beside --out, for langevin merge; auto takes I (and N) from
+    /// a Slurm array or a Kubernetes indexed job
+    #[arg(long, value_name = "I/N|auto|auto/N", requires = "out")]
+    shard: Option<ShardArgument>,
+    /// Go on from the checkpoint of an interrupted run, if there is one; the numbers are the same
+    #[arg(long, requires = "out")]
+    resume: bool,
+    /// Seconds between checkpoints
+    #[arg(long, value_name = "SECONDS", default_value = "10", env = "LANGEVIN_CHECKPOINT", value_parser = seconds)]
+    checkpoint: Duration,
     /// Worker threads (default: one per core); the numbers do not depend on it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
@@ -133,6 +147,32 @@ struct SimulateArguments {
     #[arg(long)]
     json: bool,
 }
+
+#[derive(Debug, Args)]
+struct MergeArguments {
+    /// All shards of a run, in any order
+    #[arg(required = true, value_name = "SHARD")]
+    shards: Vec<PathBuf>,
+    /// Output: .npz, .json or .parquet
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Where the numbers come from, as one JSON document on standard output
+    #[arg(long)]
+    json: bool,
+}
+
+/// A time in seconds.
+fn seconds(text: &str) -> std::result::Result<Duration, String> {
+    text.parse::<f64>()
+        .ok()
+        .filter(|seconds| *seconds > 0.0)
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .filter(|time| *time <= Duration::from_secs(MOST_SECONDS))
+        .ok_or_else(|| format!("it must be a number of seconds above 0, at most {MOST_SECONDS}"))
+}
+
+/// A hundred days.
+const MOST_SECONDS: u64 = 8_640_000;
 
 #[derive(Debug, Args)]
 #[command(after_help = GRID_HELP)]
@@ -164,14 +204,7 @@ Exit codes: 0 simulation supports the exact law; 1 it refutes it; 2 the input or
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    // Ctrl-C: files are written whole or not at all, so there is nothing to clean up
-    let handler = ctrlc::set_handler(|| {
-        eprintln!("langevin: interrupted");
-        std::process::exit(4);
-    });
-    if let Err(error) = handler {
-        eprintln!("langevin: no handler for Ctrl-C: {error}");
-    }
+    interruption::install();
     match execute(Cli::parse().command) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
@@ -188,6 +221,7 @@ fn execute(command: Command) -> Result<u8> {
         Command::Claims { json } => claims(json),
         Command::Predict { file, json } => predict_file(&file, json),
         Command::Simulate(arguments) => simulate_file(&arguments),
+        Command::Merge(arguments) => merge_files(&arguments),
         Command::Compare(arguments) => compare_file(&arguments),
         Command::Nn { arguments } => hand_over(&arguments),
     }
@@ -231,8 +265,14 @@ impl Source {
     fn plan(&self, tier: Tier) -> Result<Plan> {
         match self {
             Self::Data(source) => Plan::for_data(load(source)?, tier).map_err(|error| error.in_file(source)),
-            Self::Problem(path) => Plan::for_problem(Problem::read(path)?, tier)
-                .map_err(|error| error.in_file(&path.display().to_string())),
+            Self::Problem(path) => {
+                let problem = Problem::read(path)?;
+                problem
+                    .sweep
+                    .refuse("check")
+                    .and_then(|()| Plan::for_problem(problem, tier))
+                    .map_err(|error| error.in_file(&path.display().to_string()))
+            }
         }
     }
 }
@@ -517,41 +557,76 @@ fn predict_file(file: &Path, compact: bool) -> Result<u8> {
 }
 
 fn simulate_file(arguments: &SimulateArguments) -> Result<u8> {
+    let shard: Option<Shard> =
+        arguments.shard.map(|shard| shard.resolve(|name| std::env::var(name).ok())).transpose()?;
     if let Some(path) = &arguments.out {
-        check_path(path)?;
+        check_path(path, shard)?;
     }
     let problem = Problem::read(&arguments.problem)?;
     let progress = Progress::on_terminal();
-    let simulated = with_threads(arguments.threads, || simulate(&problem, &progress))?
-        .map_err(|error| error.in_file(&arguments.problem.display().to_string()))?;
-    if let Some(path) = &arguments.out {
-        simulated.write(path)?;
-    }
+    let finished = with_threads(arguments.threads, || {
+        let options = SimulateOptions {
+            out: arguments.out.clone(),
+            shard,
+            resume: arguments.resume,
+            checkpoint: arguments.checkpoint,
+            workers: rayon::current_num_threads(),
+        };
+        simulate(&problem, &options, &progress)
+    })?
+    .map_err(|error| match error {
+        // these are about files of their own
+        error @ (VerifyError::Output { .. } | VerifyError::Interrupted { .. }) => error,
+        error => error.in_file(&arguments.problem.display().to_string()),
+    })?;
+    let summary = &finished.summary;
     if arguments.json {
-        print(&pretty(&simulated.summary)?)?;
-    } else {
-        let number = |key: &str| simulated.summary[key].as_f64().unwrap_or(f64::NAN);
-        print(&format!(
-            "{} chains x {} steps in {:.2} s: {:.3e} chain-steps per second",
-            simulated.summary["chains"],
-            simulated.summary["steps"],
-            number("seconds"),
-            number("chain_steps_per_second")
-        ))?;
-        for array in &simulated.arrays {
-            let shape: Vec<String> = array.shape.iter().map(u64::to_string).collect();
-            print(&format!("  {:<42} {}", array.name, shape.join(" x ")))?;
-        }
+        let value = serde_json::to_value(summary).map_err(|error| VerifyError::Render { detail: error.to_string() })?;
+        print(&pretty(&value)?)?;
+        return Ok(0);
+    }
+    let frame = &summary.provenance.frame;
+    let points = if frame.sweep.is_empty() { String::new() } else { format!("{} points x ", frame.points()) };
+    print(&format!(
+        "{points}{} chains x {} steps in {:.2} s: {:.3e} chain-steps per second",
+        frame.chains, frame.steps, summary.seconds, summary.chain_steps_per_second
+    ))?;
+    if let Some(simulated) = &finished.simulated {
+        list_arrays(simulated)?;
         if arguments.out.is_none() {
-            print("nothing was written; --out FILE.npz or FILE.json keeps the arrays")?;
+            print("nothing was written; --out FILE.npz, FILE.json or FILE.parquet keeps the arrays")?;
         }
+    } else if let Some(file) = &summary.file {
+        print(&format!("shard {} is in {file}; langevin merge joins the shards", summary.shard))?;
     }
     Ok(0)
+}
+
+fn merge_files(arguments: &MergeArguments) -> Result<u8> {
+    let simulated = merge(&arguments.shards, &arguments.out)?;
+    if arguments.json {
+        let value = serde_json::to_value(&simulated.provenance)
+            .map_err(|error| VerifyError::Render { detail: error.to_string() })?;
+        print(&pretty(&value)?)?;
+        return Ok(0);
+    }
+    print(&format!("{} shards joined in {}", arguments.shards.len(), arguments.out.display()))?;
+    list_arrays(&simulated)?;
+    Ok(0)
+}
+
+fn list_arrays(simulated: &Simulated) -> Result<()> {
+    for array in &simulated.arrays {
+        let shape: Vec<String> = array.shape.iter().map(u64::to_string).collect();
+        print(&format!("  {:<42} {}", array.name, shape.join(" x ")))?;
+    }
+    Ok(())
 }
 
 fn compare_file(arguments: &CompareArguments) -> Result<u8> {
     let name = arguments.problem.display().to_string();
     let problem = Problem::read(&arguments.problem)?;
+    problem.sweep.refuse("compare").map_err(|error| error.in_file(&name))?;
     let grid = arguments.grid.as_deref().map(Grid::read).transpose()?;
     // a folder that cannot be written must not cost a run
     if let Some(folder) = &arguments.out {

@@ -1,4 +1,4 @@
-//! Problem files (the contract's `[data]`, `[sgd]`, `[run]`): what to simulate.
+//! Problem files (the contract's `[data]`, `[sgd]`, `[run]`, and [`[sweep]`](crate::sweep)): what to simulate.
 
 use std::path::{Path, PathBuf};
 
@@ -8,6 +8,7 @@ use nalgebra::DMatrix;
 
 use crate::document::{DocumentError, Table, parse};
 use crate::error::{Result, VerifyError};
+use crate::sweep::Sweep;
 
 /// The noise model of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +86,8 @@ pub struct Problem {
     pub noise: Noise,
     /// How to run it.
     pub run: RunSpec,
+    /// Other values of the hyperparameters at which to run it; a single run has no axes.
+    pub sweep: Sweep,
 }
 
 impl Problem {
@@ -109,6 +112,7 @@ impl Problem {
         let data_table = document.required_table("data")?;
         let mut sgd_table = document.required_table("sgd")?;
         let run_table = document.table("run")?;
+        let sweep_table = document.table("sweep")?;
         document.finish()?;
 
         let sgd = read_hyperparameters(&mut sgd_table)?;
@@ -134,7 +138,18 @@ impl Problem {
             Some(table) => read_run(table, &data)?,
             None => RunSpec::default(),
         };
-        Ok(Self { data, sgd, sampling, noise, run })
+        let sweep = sweep_table.map(Sweep::read).transpose()?.unwrap_or_default();
+        for point in 0..sweep.points() {
+            let check = || -> Result<()> {
+                let (sgd, _) = sweep.at(point, &sgd, run.seed)?;
+                sampling.noise_factor(data.problem.samples(), sgd.batch_size())?;
+                Ok(())
+            };
+            check().map_err(|error| VerifyError::Input {
+                detail: format!("sweep point {}: {error}", sweep.describe(point)),
+            })?;
+        }
+        Ok(Self { data, sgd, sampling, noise, run, sweep })
     }
 }
 

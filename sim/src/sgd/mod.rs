@@ -10,7 +10,7 @@ mod minibatch;
 mod recorder;
 
 pub use chain::Chain;
-pub use ensemble::{BLOCK, Ensemble, Start};
+pub use ensemble::{BLOCK_STEPS, Ensemble, Start, instruction_set};
 pub use gaussian::GaussianNoise;
 pub use minibatch::MinibatchNoise;
 
@@ -51,10 +51,10 @@ impl NoiseSource {
     }
 
     /// Runs a chain for some steps and records the states after each.
-    fn advance(&self, chain: &mut Chain, sgd: &Hyperparameters, steps: usize, rows: &mut chain::Rows) {
+    fn advance(&self, chain: &mut Chain, sgd: &Hyperparameters, steps: usize, recorder: recorder::Recorder<'_>) {
         match self {
-            Self::Minibatch(noise) => noise.advance(chain, sgd, steps, rows),
-            Self::Gaussian(noise) => noise.advance(chain, sgd, steps, rows),
+            Self::Minibatch(noise) => noise.advance(chain, sgd, steps, recorder),
+            Self::Gaussian(noise) => noise.advance(chain, sgd, steps, recorder),
         }
     }
 }
