@@ -13,6 +13,9 @@ const MOST_NUMBERS: u64 = 200_000_000;
 /// Most numbers of the output of a sweep.
 const MOST_OUTPUT: u64 = 200_000_000;
 
+/// Most states of a run: years on one machine, hours on thousands. A slip of the pen should not run for ever.
+const MOST_STATES: u64 = 10_000_000_000_000_000;
+
 /// Lags at which displacements and products are kept are powers of two up to this.
 const LONGEST_LAG: u64 = 1 << 20;
 
@@ -112,9 +115,9 @@ impl Frame {
         let points = problem.sweep.points() as u64;
         let chain_steps = run.chains.checked_mul(run.steps).and_then(|steps| steps.checked_mul(points));
         let states = run.chains.checked_mul(run.steps.saturating_add(1)).and_then(|steps| steps.checked_mul(points));
-        let (Some(chain_steps), true) = (chain_steps, states.is_some_and(|states| states < u64::MAX / 2)) else {
+        let (Some(chain_steps), true) = (chain_steps, states.is_some_and(|states| states <= MOST_STATES)) else {
             return refuse(format!(
-                "run.steps is {} with run.chains {} at {points} points; it must be below 2^63 in all",
+                "run.steps is {} with run.chains {} at {points} points; it must be at most {MOST_STATES} chain-steps in all",
                 run.steps, run.chains
             ));
         };
