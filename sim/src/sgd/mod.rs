@@ -5,10 +5,14 @@ mod ensemble;
 mod gaussian;
 mod kernel;
 mod minibatch;
+mod table_chain;
+mod table_gradient;
 
 pub use ensemble::{Ensemble, Start};
 pub use gaussian::GaussianNoise;
 pub use minibatch::MinibatchNoise;
+pub use table_chain::TableChain;
+pub use table_gradient::TableGradient;
 
 /// Where the gradient and its noise come from.
 #[derive(Clone, Debug)]
