@@ -104,7 +104,8 @@ pub fn symmetric_eigen(name: &'static str, matrix: &DMatrix<f64>) -> Result<Eige
         // scaled first: sums of the largest doubles overflow, squares of the smallest underflow
         let scaled = (matrix / scale).map(|entry| if entry.abs() < NEGLIGIBLE { 0.0 } else { entry });
         let symmetric = (&scaled + scaled.transpose()) * 0.5;
-        let large = if size >= large_matrices::SMALLEST_SIZE { large_matrices::symmetric_eigen(&symmetric) } else { None };
+        let large =
+            if size >= large_matrices::SMALLEST_SIZE { large_matrices::symmetric_eigen(&symmetric) } else { None };
         let (values, vectors) = match large {
             Some(pair) => pair,
             None => small_symmetric_eigen(symmetric)?,

@@ -3,11 +3,11 @@
 
 use std::path::{Path, PathBuf};
 
+use super::Standardize;
 use super::element::Element;
 use super::feature_table::{FeatureTable, Segment};
 use super::files::{malformed, name_of, open, refuse_gzip};
 use super::regression_table::RegressionTable;
-use super::Standardize;
 use crate::error::{Result, SimError};
 
 /// Numbers of an image.
@@ -45,7 +45,12 @@ fn files_of(path: &Path) -> Result<Vec<PathBuf>> {
     ))
 }
 
-pub(super) fn read(path: &Path, standardize: Standardize, one_hot: bool, rows: Option<usize>) -> Result<RegressionTable> {
+pub(super) fn read(
+    path: &Path,
+    standardize: Standardize,
+    one_hot: bool,
+    rows: Option<usize>,
+) -> Result<RegressionTable> {
     let mut segments = Vec::new();
     let mut labels = Vec::new();
     for file in files_of(path)? {

@@ -135,7 +135,8 @@ impl FeatureTable {
     /// # Errors
     /// [`SimError::InvalidValue`] for a matrix without entries, [`SimError::Theory`] for NaN or an infinity.
     pub fn from_matrix(features: &DMatrix<f64>) -> Result<Self> {
-        let bytes = features.row_iter().flat_map(|row| row.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>());
+        let bytes =
+            features.row_iter().flat_map(|row| row.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>());
         Self::owned(features.nrows(), features.ncols(), Element::F64, bytes.collect())?.checked()
     }
 

@@ -53,10 +53,9 @@ fn open_idx(path: &Path) -> Result<Contents> {
                 content.len(),
                 shape.join(" x "),
                 element.name(),
-                expected.filter(|_| !dimensions.contains(&0)).map_or_else(
-                    || "an impossible size".into(),
-                    |size| format!("{size} bytes")
-                )
+                expected
+                    .filter(|_| !dimensions.contains(&0))
+                    .map_or_else(|| "an impossible size".into(), |size| format!("{size} bytes"))
             ),
         ));
     }
@@ -88,15 +87,20 @@ pub(super) fn read(
         ));
     }
     let columns: usize = inner.iter().product();
-    let label_path = target.map(Path::to_path_buf).or_else(|| labels_beside(path)).ok_or_else(|| {
-        malformed(path, "data.target is missing; it must name the IDX file of the labels".into())
-    })?;
+    let label_path = target
+        .map(Path::to_path_buf)
+        .or_else(|| labels_beside(path))
+        .ok_or_else(|| malformed(path, "data.target is missing; it must name the IDX file of the labels".into()))?;
     let found = open_idx(&label_path)?;
     if found.dimensions != [*samples] {
         let shape: Vec<String> = found.dimensions.iter().map(usize::to_string).collect();
         return Err(malformed(
             &label_path,
-            format!("it holds {} labels; it must hold {samples}, one for each sample of {}", shape.join(" x "), name_of(path)),
+            format!(
+                "it holds {} labels; it must hold {samples}, one for each sample of {}",
+                shape.join(" x "),
+                name_of(path)
+            ),
         ));
     }
     let width = images.element.width();

@@ -30,7 +30,10 @@ fn open_npy(path: &Path) -> Result<FeatureTable> {
     let shape = header.shape();
     let shown = format!("{shape:?}");
     let Some((&rows, inner)) = shape.split_first() else {
-        return Err(malformed(path, "it holds a single number; it must hold an array with samples along its first axis".into()));
+        return Err(malformed(
+            path,
+            "it holds a single number; it must hold an array with samples along its first axis".into(),
+        ));
     };
     if header.order() == npyz::Order::Fortran && shape.len() > 1 {
         return Err(malformed(
@@ -49,7 +52,11 @@ fn open_npy(path: &Path) -> Result<FeatureTable> {
     if size != content.len() as u64 {
         return Err(malformed(
             path,
-            format!("it has {} bytes; its header says {} numbers of shape {shown}, which takes {size} bytes", content.len(), element.name()),
+            format!(
+                "it has {} bytes; its header says {} numbers of shape {shown}, which takes {size} bytes",
+                content.len(),
+                element.name()
+            ),
         ));
     }
     // the file has this many bytes, so the numbers fit into a usize

@@ -39,12 +39,7 @@ impl TableGradient {
     /// For batches of a table.
     pub fn new(table: Arc<RegressionTable>) -> Self {
         let rows = (PIECE / table.dimension()).clamp(8, 256);
-        Self {
-            panel: vec![0.0; rows * table.dimension()],
-            residuals: vec![0.0; rows * table.outputs()],
-            rows,
-            table,
-        }
+        Self { panel: vec![0.0; rows * table.dimension()], residuals: vec![0.0; rows * table.outputs()], rows, table }
     }
 
     /// The table.
@@ -71,8 +66,8 @@ impl TableGradient {
             let panel = MatRef::from_row_major_slice(panel, piece.len(), dimension);
             let mut residuals = MatMut::from_row_major_slice_mut(residuals, piece.len(), outputs);
             // R = Y - P Theta^T, so the gradient takes it with a minus sign
-            matmul(residuals.rb_mut(), Accum::Add, panel, position.transpose(), -1.0, Par::Seq);
-            matmul(gradient.rb_mut(), Accum::Add, residuals.transpose(), panel, -1.0, Par::Seq);
+            matmul(residuals.as_mut(), Accum::Add, panel, position.transpose(), -1.0, Par::Seq);
+            matmul(gradient.as_mut(), Accum::Add, residuals.transpose(), panel, -1.0, Par::Seq);
         }
     }
 }
