@@ -11,6 +11,7 @@
 //! | [`render`] | the report as HTML, JUnit, Markdown |
 //! | [`predict`](mod@predict) | theory only |
 //! | [`simulate`] | simulation only |
+//! | [`modes_run`] | simulation of large problems, projected on top eigenvectors |
 //! | [`compare`](mod@compare) | rival theories against the exact law, and that against simulation |
 //! | [`command`] | the command line |
 
@@ -21,6 +22,7 @@ pub mod coverage;
 pub mod document;
 pub mod error;
 pub mod ledger;
+pub mod modes_run;
 pub mod output;
 pub mod plan;
 pub mod predict;

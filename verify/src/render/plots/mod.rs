@@ -10,6 +10,7 @@
 //! still has its colours. Series differ in dash or shape as well as in colour.
 
 use crate::compare::Comparison;
+use crate::modes_run::ModeTrajectory;
 use crate::report::Figures;
 
 mod axis;
@@ -20,6 +21,7 @@ mod mode_variances;
 mod oscillation;
 mod panel;
 mod rivals;
+mod trajectory;
 
 /// One figure: panels and the legend they share.
 #[derive(Clone, Debug)]
@@ -80,6 +82,11 @@ pub(super) fn all(figures: &Figures) -> Vec<Plot> {
 /// The figures of a comparison of theories.
 pub(super) fn rivals(comparison: &Comparison) -> Vec<Plot> {
     rivals::plots(comparison)
+}
+
+/// Figure 2 on one chain.
+pub(super) fn trajectory(trajectories: &[ModeTrajectory]) -> Option<Plot> {
+    trajectory::plot(trajectories)
 }
 
 #[cfg(test)]
