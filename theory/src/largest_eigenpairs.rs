@@ -43,8 +43,8 @@ pub struct LargestEigenpairs {
 /// vectors, some more than wanted for speed.
 ///
 /// # Errors
-/// [`TheoryError::Shape`] when the start has fewer columns than `count`, more than rows, or `count` is 0, or when a product
-/// has another shape; [`TheoryError::NotFinite`]; [`TheoryError::NotConverged`].
+/// [`TheoryError::Shape`] when the start has fewer independent columns than `count`, more columns than rows, or `count` is 0,
+/// or when a product has another shape; [`TheoryError::NotFinite`]; [`TheoryError::NotConverged`].
 ///
 /// ```
 /// use langevin_theory::largest_eigenpairs::largest_eigenpairs;
@@ -94,7 +94,11 @@ pub fn largest_eigenpairs(
         let ritz = symmetric_eigen("V^T A V", &((&projected + projected.transpose()) * 0.5))?;
         // the start may have been of lower rank than it has columns
         if ritz.values.len() < count {
-            break;
+            return Err(TheoryError::Shape {
+                name: "start",
+                found: format!("rank {}", ritz.values.len()),
+                expected: format!("rank at least {count}"),
+            });
         }
         let leading = ritz.values.len().min(block);
         let weights = ritz.vectors.columns(0, leading).into_owned();

@@ -12,22 +12,60 @@ use crate::error::{Result, SimError};
 
 const TYPES: &str = "f4, f8, u1, u2, u4, u8, i1, i2, i4, i8 or b1";
 
+/// What the header of a file says.
+struct Header<'a> {
+    kind: &'a str,
+    fortran_order: bool,
+    shape: Vec<u64>,
+    /// Byte of the first number.
+    first: usize,
+}
+
+/// Reads a header of any version: magic, version, length, and a Python dictionary with three keys. `None` for anything else,
+/// such as a structured type.
+fn read_header(content: &[u8]) -> Option<Header<'_>> {
+    let after_magic = content.strip_prefix(b"\x93NUMPY")?;
+    let (&[major, _], rest) = after_magic.split_first_chunk::<2>()?;
+    let (length, text) = if major == 1 {
+        let (length, text) = rest.split_first_chunk::<2>()?;
+        (usize::from(u16::from_le_bytes(*length)), text)
+    } else {
+        let (length, text) = rest.split_first_chunk::<4>()?;
+        (u32::from_le_bytes(*length) as usize, text)
+    };
+    let first = content.len() - text.len() + length;
+    let text = std::str::from_utf8(text.get(..length)?).ok()?;
+    let value = |key: &str| -> Option<&str> {
+        let quoted = ['\'', '"'].iter().find_map(|quote| text.split_once(&format!("{quote}{key}{quote}")))?;
+        Some(quoted.1.trim_start().strip_prefix(':')?.trim_start())
+    };
+    let kind = value("descr")?;
+    let quote = kind.chars().next().filter(|first| matches!(first, '\'' | '"'))?;
+    let kind = kind[1..].split_once(quote)?.0;
+    let fortran_order = match value("fortran_order")? {
+        text if text.starts_with("True") => true,
+        text if text.starts_with("False") => false,
+        _ => return None,
+    };
+    let lengths = value("shape")?.strip_prefix('(')?.split_once(')')?.0;
+    let shape = lengths
+        .split(',')
+        .map(str::trim)
+        .filter(|length| !length.is_empty())
+        .map(|length| length.parse().ok())
+        .collect::<Option<Vec<u64>>>()?;
+    Some(Header { kind, fortran_order, shape, first })
+}
+
 /// An array as a table: the first axis counts rows, the others are joined.
 fn open_npy(path: &Path) -> Result<FeatureTable> {
     let bytes = open(path)?;
     let content = bytes.get();
-    let mut reader = std::io::Cursor::new(content);
-    let header = npyz::NpyHeader::from_reader(&mut reader)
-        .map_err(|error| malformed(path, format!("its NumPy header cannot be read: {error}")))?;
-    let first = reader.position() as usize;
-    let element = match header.dtype() {
-        npyz::DType::Plain(kind) => Element::from_numpy(&kind.to_string()),
-        _ => None,
-    }
-    .ok_or_else(|| {
-        malformed(path, format!("its numbers are of type {}; the type must be one of {TYPES}", header.dtype().descr()))
+    let Header { kind, fortran_order, shape, first } = read_header(content).ok_or_else(|| {
+        malformed(path, "it has no NumPy header: the file must start with \\x93NUMPY and describe an array".into())
     })?;
-    let shape = header.shape();
+    let element = Element::from_numpy(kind)
+        .ok_or_else(|| malformed(path, format!("its numbers are of type {kind}; the type must be one of {TYPES}")))?;
     let shown = format!("{shape:?}");
     let Some((&rows, inner)) = shape.split_first() else {
         return Err(malformed(
@@ -35,7 +73,7 @@ fn open_npy(path: &Path) -> Result<FeatureTable> {
             "it holds a single number; it must hold an array with samples along its first axis".into(),
         ));
     };
-    if header.order() == npyz::Order::Fortran && shape.len() > 1 {
+    if fortran_order && shape.len() > 1 {
         return Err(malformed(
             path,
             "its numbers are in Fortran order; save it in C order (numpy.ascontiguousarray), so that a sample lies in one piece"

@@ -3,3 +3,4 @@
 
 mod data;
 mod recursion;
+mod tables;

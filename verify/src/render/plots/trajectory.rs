@@ -7,7 +7,7 @@ use super::{Panel, Plot};
 use crate::modes_run::{Curve, ModeTrajectory};
 use crate::render::number::{Notation, setting, significant};
 
-const CHAIN: Stroke = Stroke { ink: ink::MEAN, width: 1.3, dash: None };
+const CHAIN: Stroke = Stroke { ink: ink::MEASURED, width: 3.0, dash: None };
 const EXACT: Stroke = Stroke { ink: ink::EXACT, width: 1.6, dash: None };
 const SDE: Stroke = Stroke { ink: ink::SDE, width: 1.6, dash: Some("5 6") };
 
