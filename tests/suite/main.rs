@@ -2,5 +2,6 @@
 
 mod certified;
 mod command_line;
+mod large;
 mod program;
 mod reference_cases;

@@ -6,7 +6,7 @@
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_scratch};
 use faer::linalg::matmul::matmul;
-use faer::{Accum, Col, MatMut, MatRef, Par};
+use faer::{Accum, Col, MatMut, MatRef, Par, Spec};
 use nalgebra::{DMatrix, DVector};
 
 /// Size above which the decomposition here is the one used. Below it nalgebra takes at most 4 ms.
@@ -19,7 +19,7 @@ pub(crate) const SMALLEST_PRODUCT: usize = 1 << 26;
 /// converge or the result does not reproduce the matrix to rounding.
 pub(crate) fn symmetric_eigen(matrix: &DMatrix<f64>) -> Option<(DVector<f64>, DMatrix<f64>)> {
     let size = matrix.nrows();
-    let parameters = Default::default();
+    let parameters = Spec::default();
     let mut values = Col::<f64>::zeros(size);
     let mut vectors = DMatrix::zeros(size, size);
     let mut scratch =

@@ -127,7 +127,7 @@ struct SimulateArguments {
     /// Output: .npz or .json
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// The top mode over time with its mean, for record = ["modes"]: .html or .svg
+    /// The top mode over time with its mean, .html or .svg; the run must record modes
     #[arg(long, value_name = "FILE")]
     figure: Option<PathBuf>,
     /// Worker threads (default: one per core); the numbers do not depend on it

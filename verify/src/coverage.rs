@@ -224,7 +224,7 @@ pub const COVERAGE: [Row; 70] = [
     row(
         "Figure 2",
         "oscillation of the mean",
-        "verify::scenario::Oscillation",
+        "verify::scenario::Oscillation, verify::modes_run",
         "transient-mean-position, transient-mean-velocity",
         "E32",
     ),
@@ -241,7 +241,7 @@ pub const COVERAGE: [Row; 70] = [
         "E20",
     ),
     row("Table 1", "hyperparameters of Figure 1", "", "", ""),
-    row("Table 2", "hyperparameters of Figure 2", "", "", ""),
+    row("Table 2", "hyperparameters of Figure 2", "examples/figure2.toml", "", ""),
     row("Table 3", "hyperparameters of Figures 4 to 6", "", "", ""),
     row("Table 4", "hyperparameters of Figure 7", "", "", ""),
 ];

@@ -87,7 +87,7 @@ pub(super) fn read(
         labels.truncate(count);
     }
     RegressionTable::from_labels(
-        "cifar10".into(),
+        "cifar10",
         "images of 32 x 32 x 3 pixels in units of 1/255",
         (features, labels),
         (Some(CLASSES), one_hot),

@@ -120,7 +120,7 @@ pub(super) fn read(
     }
     let unit = if width == 1 { 1.0 / 255.0 } else { 1.0 };
     RegressionTable::from_labels(
-        name_of(path),
+        &name_of(path),
         if width == 1 { "samples of an IDX file in units of 1/255" } else { "samples of an IDX file" },
         (features, labels),
         (None, one_hot),

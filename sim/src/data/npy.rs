@@ -141,7 +141,7 @@ pub(super) fn read(
     values.chunks_exact_mut(outputs).enumerate().for_each(|(row, out)| targets.read_row(row, out));
     if outputs == 1 {
         return RegressionTable::from_labels(
-            name_of(path),
+            &name_of(path),
             "samples of a NumPy array",
             (features, values),
             (None, one_hot),

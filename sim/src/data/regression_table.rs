@@ -76,7 +76,7 @@ impl RegressionTable {
     /// From a reader: standardised features (in units of `unit` unless they get unit variance), the first rows only, labels
     /// one-hot or as they are.
     pub(super) fn from_labels(
-        name: String,
+        name: &str,
         what: &str,
         (features, labels): (FeatureTable, Vec<f64>),
         (classes, one_hot): (Option<usize>, bool),
@@ -105,7 +105,7 @@ impl RegressionTable {
             super::described(standardize),
             if one_hot { ", one-hot labels" } else { "" }
         );
-        Ok(Self { description, ..Self::new(&name, features, targets, outputs)? })
+        Ok(Self { description, ..Self::new(name, features, targets, outputs)? })
     }
 
     /// X.

@@ -28,7 +28,9 @@ fn npy(kind: &str, shape: &[usize], numbers: &[u8]) -> Vec<u8> {
 
 fn idx(code: u8, dimensions: &[u32], numbers: &[u8]) -> Vec<u8> {
     let mut bytes = vec![0, 0, code, u8::try_from(dimensions.len()).unwrap()];
-    dimensions.iter().for_each(|dimension| bytes.extend(dimension.to_be_bytes()));
+    for dimension in dimensions {
+        bytes.extend(dimension.to_be_bytes());
+    }
     bytes.extend(numbers);
     bytes
 }

@@ -159,14 +159,6 @@ fn operators_that_are_none() {
     let short = largest_eigenpairs(|_| DMatrix::zeros(3, 3), &start, 2, 1e-10);
     assert!(matches!(short, Err(TheoryError::Shape { .. })));
     // not symmetric: no pairs to converge to, and an end all the same
-    let skew = DMatrix::from_fn(60, 60, |i, j| {
-        if i < j {
-            1.0
-        } else if i > j {
-            -1.0
-        } else {
-            0.0
-        }
-    });
+    let skew = DMatrix::from_fn(60, 60, |i, j| f64::from(i8::from(i < j)) - f64::from(i8::from(i > j)));
     assert!(largest_eigenpairs(|block| &skew * block, &scattered(60, 4, 3), 2, 1e-12).is_err());
 }
