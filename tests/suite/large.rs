@@ -208,7 +208,8 @@ fn wrong_runs_are_refused() {
     langevin(folder.path(), &["simulate", "problem.toml", "--figure", "figure.png"]).refuses(&[".html or .svg"]);
     assert_eq!(langevin(folder.path(), &["simulate", "problem.toml", "--figure", "no/figure.svg"]).code, 4);
     // elsewhere modes are no record, and the message says where they are
-    langevin(folder.path(), &["compare", "problem.toml"]).refuses(&["\"modes\" is for langevin simulate"]);
+    write(folder.path(), "digits.toml", DIGITS);
+    langevin(folder.path(), &["compare", "digits.toml"]).refuses(&["\"modes\" is for langevin simulate"]);
     std::fs::write(&big, [11; 3073]).expect("written");
     langevin(folder.path(), &["simulate", "problem.toml"]).refuses(&["data_batch_3.bin", "record 0", "label is 11"]);
     std::fs::write(&big, [1; 3072]).expect("written");
