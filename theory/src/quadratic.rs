@@ -171,7 +171,7 @@ impl LeastSquares {
         if hessian.iter().chain(linear_term.iter()).any(|value| !value.is_finite()) {
             return Err(TheoryError::Overflow { what: "X^T X / N or X^T Y / N" });
         }
-        Quadratic::with_rounding_unit(hessian, linear_term, self.samples().max(self.dimension()))
+        Quadratic::from_samples(hessian, linear_term, self.samples())
     }
 }
 
@@ -225,6 +225,16 @@ impl Quadratic {
     /// ```
     pub fn new(hessian: DMatrix<f64>, linear_term: DMatrix<f64>) -> Result<Self> {
         let unit = hessian.nrows();
+        Self::with_rounding_unit(hessian, linear_term, unit)
+    }
+
+    /// A loss whose H = X^T X / N and b = X^T Y / N were summed elsewhere, over `samples` rows: eigenvalues below
+    /// max(N, d) roundings of the largest count as zero.
+    ///
+    /// # Errors
+    /// As [`Quadratic::new`].
+    pub fn from_samples(hessian: DMatrix<f64>, linear_term: DMatrix<f64>, samples: usize) -> Result<Self> {
+        let unit = samples.max(hessian.nrows());
         Self::with_rounding_unit(hessian, linear_term, unit)
     }
 

@@ -17,6 +17,7 @@ use crate::coverage::COVERAGE;
 use crate::document;
 use crate::error::{Result, VerifyError};
 use crate::interruption;
+use crate::modes_run::{ModesProblem, ModesRun, run_modes};
 use crate::output::{create_folder, print, write_file};
 use crate::plan::Plan;
 use crate::predict::predict;
@@ -26,7 +27,10 @@ use crate::render;
 use crate::report::{Expectation, Report, Verdict};
 use crate::run::{RunOptions, run};
 use crate::seed::Seed;
-use crate::simulate::{RunOptions as SimulateOptions, Shard, ShardArgument, Simulated, check_path, merge, simulate};
+use crate::simulate::{
+    RunOptions as SimulateOptions, Shard, ShardArgument, Simulated, check_arrays_path, check_path, merge, simulate,
+    write_arrays,
+};
 use crate::tier::Tier;
 
 /// Checks theories of stochastic gradient descent against stochastic gradient descent.
@@ -140,6 +144,9 @@ struct SimulateArguments {
     /// Seconds between checkpoints
     #[arg(long, value_name = "SECONDS", default_value = "10", env = "LANGEVIN_CHECKPOINT", value_parser = seconds)]
     checkpoint: Duration,
+    /// The top mode over time with its mean, .html or .svg; the run must record modes
+    #[arg(long, value_name = "FILE")]
+    figure: Option<PathBuf>,
     /// Worker threads (default: one per core); the numbers do not depend on it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
@@ -562,6 +569,14 @@ fn simulate_file(arguments: &SimulateArguments) -> Result<u8> {
     if let Some(path) = &arguments.out {
         check_path(path, shard)?;
     }
+    if let Some(problem) = ModesProblem::read(&arguments.problem)? {
+        return simulate_modes(arguments, &problem);
+    }
+    if arguments.figure.is_some() {
+        return Err(VerifyError::Input {
+            detail: format!("--figure needs run.record = [\"modes\"] in {}", arguments.problem.display()),
+        });
+    }
     let problem = Problem::read(&arguments.problem)?;
     let progress = Progress::on_terminal();
     let finished = with_threads(arguments.threads, || {
@@ -621,6 +636,118 @@ fn list_arrays(simulated: &Simulated) -> Result<()> {
         print(&format!("  {:<42} {}", array.name, shape.join(" x ")))?;
     }
     Ok(())
+}
+
+/// A run that records projections on top eigenvectors.
+fn simulate_modes(arguments: &SimulateArguments, problem: &ModesProblem) -> Result<u8> {
+    if arguments.shard.is_some() || arguments.resume {
+        return Err(VerifyError::Input {
+            detail: format!(
+                "{}: a run that records modes takes no --shard and no --resume",
+                arguments.problem.display()
+            ),
+        });
+    }
+    if let Some(path) = &arguments.out {
+        check_arrays_path(path)?;
+    }
+    let is_page = arguments.figure.as_deref().map(figure_is_page).transpose()?;
+    let progress = Progress::on_terminal();
+    let run = with_threads(arguments.threads, || run_modes(problem, &progress))?
+        .map_err(|error| error.in_file(&arguments.problem.display().to_string()))?;
+    if let Some(path) = &arguments.out {
+        write_arrays(path, &run.summary, &run.arrays)?;
+    }
+    if let (Some(path), Some(is_page)) = (&arguments.figure, is_page) {
+        let figure = if is_page { render::modes_html(&run).map_err(render_error)? } else { render::modes_svg(&run) };
+        write_file(path, figure.as_bytes())?;
+    }
+    if arguments.json {
+        let mut summary = run.summary.clone();
+        let chain_steps = summary["chain_steps"].as_f64().unwrap_or(f64::NAN);
+        summary["seconds"] = run.seconds.into();
+        summary["chain_steps_per_second"] = (chain_steps / run.seconds.max(1e-9)).into();
+        summary["timings"] = run.timings.clone();
+        print(&pretty(&summary)?)?;
+    } else {
+        print(&modes_text(&run))?;
+        if arguments.out.is_none() && arguments.figure.is_none() {
+            print("nothing was written; --out FILE.npz keeps the arrays, --figure FILE.html draws them")?;
+        }
+    }
+    for (momentum, rate, limit) in &run.unstable {
+        eprintln!(
+            "langevin: the mean does not converge for momentum {momentum}: eta h = {rate:.4e} along the top mode, and \
+             2 (1 + beta) = {limit}"
+        );
+    }
+    Ok(0)
+}
+
+/// Whether a figure is an HTML page, or else an SVG file, in a folder that is there.
+fn figure_is_page(path: &Path) -> Result<bool> {
+    let kind = path.extension().and_then(|text| text.to_str());
+    let is_page = match kind {
+        Some("html") => true,
+        Some("svg") => false,
+        _ => {
+            return Err(VerifyError::Input {
+                detail: format!("{}: the extension of a figure must be .html or .svg", path.display()),
+            });
+        }
+    };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    if folder.is_dir() {
+        Ok(is_page)
+    } else {
+        Err(VerifyError::Output {
+            path: folder.display().to_string(),
+            source: std::io::Error::from(std::io::ErrorKind::NotADirectory),
+        })
+    }
+}
+
+fn modes_text(run: &ModesRun) -> String {
+    use std::fmt::Write as _;
+    let summary = &run.summary;
+    let mut text = format!(
+        "{}: {}\nlargest eigenvalue {:.6e}, {} eigenpairs, {} modes recorded with residuals up to {:.1e}",
+        summary["data"].as_str().unwrap_or_default(),
+        run.description,
+        summary["largest_eigenvalue"].as_f64().unwrap_or(f64::NAN),
+        summary["eigenpairs"],
+        summary["modes"],
+        summary["largest_residual"].as_f64().unwrap_or(f64::NAN),
+    );
+    for departure in summary["largest_departures_of_the_top_mode"].as_array().into_iter().flatten() {
+        let number = |key: &str| departure[key].as_f64().unwrap_or(f64::NAN);
+        let _ = write!(
+            text,
+            "\nmomentum {}: {}, eta h = {:.4e}; farthest from the exact mean in units of the first distance: \
+             chain {:.2e}, SDE {:.2e}",
+            departure["momentum"],
+            departure["regime"].as_str().unwrap_or_default(),
+            number("rate_times_curvature"),
+            number("chain_from_exact"),
+            number("sde_from_exact"),
+        );
+    }
+    let seconds: Vec<String> = run
+        .timings
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(name, value)| match value.as_u64() {
+            Some(count) => format!("{name} {count}"),
+            None => format!("{name} {:.2} s", value.as_f64().unwrap_or(f64::NAN)),
+        })
+        .collect();
+    let _ = write!(text, "\n{}", seconds.join(", "));
+    for array in &run.arrays {
+        let shape: Vec<String> = array.shape.iter().map(u64::to_string).collect();
+        let _ = write!(text, "\n  {:<42} {}", array.name, shape.join(" x "));
+    }
+    text
 }
 
 fn compare_file(arguments: &CompareArguments) -> Result<u8> {

@@ -13,6 +13,7 @@
 //! | [`render`] | the report as HTML, JUnit, Markdown |
 //! | [`predict`](mod@predict) | theory only |
 //! | [`simulate`](mod@simulate) | simulation only: long runs, sweeps, shards |
+//! | [`modes_run`] | simulation of large problems, projected on top eigenvectors |
 //! | [`compare`](mod@compare) | rival theories against the exact law, and that against simulation |
 //! | [`command`] | the command line |
 
@@ -24,6 +25,7 @@ pub mod document;
 pub mod error;
 mod interruption;
 pub mod ledger;
+pub mod modes_run;
 pub mod output;
 pub mod paper_tables;
 pub mod plan;

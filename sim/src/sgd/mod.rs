@@ -8,11 +8,15 @@ mod gaussian;
 mod gaussian_kernel;
 mod minibatch;
 mod recorder;
+mod table_chain;
+mod table_gradient;
 
 pub use chain::Chain;
 pub use ensemble::{BLOCK_STEPS, Ensemble, Start, instruction_set};
 pub use gaussian::GaussianNoise;
 pub use minibatch::MinibatchNoise;
+pub use table_chain::TableChain;
+pub use table_gradient::TableGradient;
 
 use langevin_theory::Hyperparameters;
 

@@ -73,6 +73,12 @@ struct Steps {
 
 impl ReshuffledLaw {
     /// Most multiplications of a law.
+    ///
+    /// ```
+    /// use langevin_theory::reshuffle::ReshuffledLaw;
+    /// // twelve samples one by one in two dimensions are well within reach
+    /// assert!(ReshuffledLaw::multiplications(12, 1, 2) < ReshuffledLaw::MOST_WORK);
+    /// ```
     pub const MOST_WORK: f64 = 2e10;
 
     /// Multiplications that the law of one output takes, for N samples of d features in batches of S; infinite or NaN where

@@ -29,11 +29,11 @@ pub struct Array {
 }
 
 impl Array {
-    fn real(name: impl Into<String>, shape: Vec<u64>, values: Vec<f64>) -> Self {
+    pub(crate) fn real(name: impl Into<String>, shape: Vec<u64>, values: Vec<f64>) -> Self {
         Self { name: name.into(), shape, values: Values::Real(values) }
     }
 
-    fn whole(name: &str, steps: &[u64]) -> Self {
+    pub(crate) fn whole(name: &str, steps: &[u64]) -> Self {
         let values = steps.iter().map(|step| step.cast_signed()).collect();
         Self { name: name.into(), shape: vec![steps.len() as u64], values: Values::Whole(values) }
     }

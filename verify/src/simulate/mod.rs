@@ -36,6 +36,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 pub use arrays::{Array, Provenance, Simulated, Values};
+pub(crate) use file::{check_arrays_path, write_arrays};
 pub use frame::{Axis, Frame, Quantity};
 pub use merge::merge;
 pub use shard::{Shard, ShardArgument};

@@ -126,7 +126,7 @@ fn gaussian_noise_and_roots(
         }
     }
     let linear = prepared.quadratic.eigenvectors().tr_mul(prepared.quadratic.linear_term());
-    let curvature = prepared.quadratic.eigenvalues().iter().copied().collect();
+    let curvature = prepared.quadratic.eigenvalues().as_slice();
     Ok((GaussianNoise::new(curvature, &linear, &noise_roots)?, stationary.then_some(roots)))
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 
-use crate::simulate::arrays::{Array, Provenance, Simulated, Values};
+use crate::simulate::arrays::{Array, Values};
 
 /// Numbers as nested lists, written as they are walked: a document of a large array is never in memory.
 struct Nested<'a, T> {
@@ -45,14 +45,14 @@ impl Serialize for Arrays<'_> {
 }
 
 #[derive(Serialize)]
-struct Document<'a> {
+struct Document<'a, P: Serialize> {
     #[serde(flatten)]
-    provenance: &'a Provenance,
+    provenance: &'a P,
     arrays: Arrays<'a>,
 }
 
-pub(super) fn write(mut file: impl Write, simulated: &Simulated) -> io::Result<()> {
-    let document = Document { provenance: &simulated.provenance, arrays: Arrays(&simulated.arrays) };
+pub(super) fn write(mut file: impl Write, provenance: &impl Serialize, arrays: &[Array]) -> io::Result<()> {
+    let document = Document { provenance, arrays: Arrays(arrays) };
     serde_json::to_writer(&mut file, &document)?;
     file.write_all(b"\n")
 }

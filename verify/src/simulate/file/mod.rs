@@ -7,7 +7,7 @@ mod parquet;
 
 use std::path::Path;
 
-use super::arrays::Simulated;
+use super::arrays::{Array, Simulated};
 use crate::error::{Result, VerifyError};
 use crate::output::write_with;
 
@@ -70,11 +70,36 @@ pub(super) fn check_folder(path: &Path) -> Result<()> {
 /// [`VerifyError::Output`].
 pub(super) fn write(path: &Path, simulated: &Simulated) -> Result<()> {
     match Format::of(path)? {
-        Format::Json => write_with(path, |file| json::write(file, simulated)),
-        Format::Npz => write_with(path, |file| npz::write(file, simulated)),
+        Format::Json => write_with(path, |file| json::write(file, &simulated.provenance, &simulated.arrays)),
+        Format::Npz => write_with(path, |file| npz::write(file, &simulated.provenance, &simulated.arrays)),
         #[cfg(feature = "parquet")]
         Format::Parquet => write_with(path, |file| parquet::write(file, simulated)),
         #[cfg(not(feature = "parquet"))]
         Format::Parquet => Format::of(path).map(|_| ()),
+    }
+}
+
+/// Refuses an output path for arrays of a run whose quantities are not those of a long table.
+///
+/// # Errors
+/// As [`Format::of`], and [`VerifyError::Input`] for Parquet.
+pub(crate) fn check_arrays_path(path: &Path) -> Result<()> {
+    match Format::of(path)? {
+        Format::Parquet => Err(VerifyError::Input {
+            detail: format!("{}: a run that records modes is written as .npz or .json", path.display()),
+        }),
+        Format::Npz | Format::Json => check_folder(path),
+    }
+}
+
+/// Writes arrays with settings, whole or not at all.
+///
+/// # Errors
+/// As [`check_arrays_path`], and [`VerifyError::Output`].
+pub(crate) fn write_arrays(path: &Path, provenance: &serde_json::Value, arrays: &[Array]) -> Result<()> {
+    check_arrays_path(path)?;
+    match Format::of(path)? {
+        Format::Json => write_with(path, |file| json::write(file, provenance, arrays)),
+        _ => write_with(path, |file| npz::write(file, provenance, arrays)),
     }
 }

@@ -5,14 +5,15 @@ use std::io::{self, Seek, Write};
 use npyz::WriterBuilder;
 use npyz::npz::NpzWriter;
 use npyz::zip::write::FileOptions;
+use serde::Serialize;
 
-use crate::simulate::arrays::{Simulated, Values};
+use crate::simulate::arrays::{Array, Values};
 
-pub(super) fn write(file: impl Write + Seek, simulated: &Simulated) -> io::Result<()> {
+pub(super) fn write(file: impl Write + Seek, provenance: &impl Serialize, arrays: &[Array]) -> io::Result<()> {
     let mut archive = NpzWriter::new(file);
-    let manifest = serde_json::to_vec(&simulated.provenance)?;
+    let manifest = serde_json::to_vec(provenance)?;
     add(&mut archive, "manifest", &[manifest.len() as u64], &manifest)?;
-    for array in &simulated.arrays {
+    for array in arrays {
         match &array.values {
             Values::Real(values) => add(&mut archive, &array.name, &array.shape, values)?,
             Values::Whole(values) => add(&mut archive, &array.name, &array.shape, values)?,
