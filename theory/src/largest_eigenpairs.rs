@@ -3,9 +3,7 @@
 //! orthonormal basis V that is extended by the residuals of its leading Ritz pairs (Saad, *Numerical Methods for Large
 //! Eigenvalue Problems*, chapters 6 and 8):
 //!
-//! ```text
-//! V^T A V s = theta s,   u = V s,   r = A u - theta u,   V <- orth[V, r_1 ... r_p]
-//! ```
+#![doc = langevin_equation::equation!(r"V^\top A V s = \theta s, \qquad u = V s, \qquad r = A u - \theta u, \qquad V \leftarrow \mathrm{orth}\,[V, r_1 \ldots r_p]")]
 //!
 //! A V is kept beside V, so that residuals are computed and not estimated, and a restart costs no product with A. For a
 //! symmetric A there is an eigenvalue within |r| of theta. That the pairs are the largest ones rests on a start block of
@@ -26,6 +24,15 @@ const KEPT: usize = 2;
 const MOST_PRODUCTS: usize = 1000;
 
 /// Eigenpairs with their residuals.
+///
+/// ```
+/// use langevin_theory::largest_eigenpairs::largest_eigenpairs;
+/// use nalgebra::dmatrix;
+/// let matrix = dmatrix![3.0, 0.0; 0.0, 1.0];
+/// let top = largest_eigenpairs(|block| &matrix * block, &dmatrix![1.0; 0.4], 1, 1e-12).unwrap();
+/// // an eigenvalue lies within the residual
+/// assert!((top.values[0] - 3.0).abs() <= top.residuals[0] + 1e-15);
+/// ```
 #[derive(Clone, Debug)]
 pub struct LargestEigenpairs {
     /// Eigenvalues, descending, k.

@@ -8,6 +8,7 @@ use langevin_theory::{Hyperparameters, Sampling};
 use nalgebra::DMatrix;
 
 use super::batches::{BatchPlan, Batches};
+use super::ensemble::BLOCK_STEPS;
 use super::table_gradient::TableGradient;
 use crate::data::RegressionTable;
 use crate::error::{Result, SimError};
@@ -36,6 +37,10 @@ pub struct TableChain {
     plan: BatchPlan,
     batches: Batches,
     stream: Stream,
+    /// Batches of the steps to come.
+    drawn: Vec<u32>,
+    /// Where the next one begins.
+    next: usize,
     position: Vec<f64>,
     velocity: Vec<f64>,
     sum: Vec<f64>,
@@ -75,6 +80,8 @@ impl TableChain {
             batches: plan.start(),
             plan,
             stream: Stream::new(seed, chain),
+            drawn: Vec::new(),
+            next: 0,
             position,
             velocity: zero.clone(),
             sum: zero,
@@ -83,11 +90,17 @@ impl TableChain {
 
     /// One step of (2).
     pub fn step(&mut self) {
-        self.gradient.sum(
-            self.batches.draw(self.processor, &self.plan, &mut self.stream, 1),
-            &self.position,
-            &mut self.sum,
-        );
+        // drawn in the blocks of an ensemble, of which the first has the initial state and one step less
+        if self.next == self.drawn.len() {
+            let steps = BLOCK_STEPS as usize - usize::from(self.drawn.is_empty());
+            self.drawn.clear();
+            let drawn = self.batches.draw(self.processor, &self.plan, &mut self.stream, steps);
+            self.drawn.extend_from_slice(drawn);
+            self.next = 0;
+        }
+        let batch = &self.drawn[self.next..self.next + self.plan.batch()];
+        self.next += batch.len();
+        self.gradient.sum(batch, &self.position, &mut self.sum);
         let scale = 1.0 / self.sgd.batch_size() as f64;
         let (rate, momentum, decay) = (self.sgd.learning_rate(), self.sgd.momentum(), self.sgd.weight_decay());
         for ((x, v), g) in self.position.iter_mut().zip(&mut self.velocity).zip(&self.sum) {
