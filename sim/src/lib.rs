@@ -10,7 +10,6 @@
 #![allow(clippy::inline_always)]
 
 pub mod accumulator;
-pub mod block_observers;
 pub mod data;
 pub mod error;
 pub mod observer;

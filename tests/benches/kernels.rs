@@ -4,8 +4,8 @@
 use divan::counter::ItemsCount;
 use langevin_lanes::{Level, Line, Processor};
 use langevin_sim::Dataset;
-use langevin_sim::block_observers::{CoordinateObserver, SecondMomentObserver};
 use langevin_sim::data::Standardize;
+use langevin_sim::observer::{CoordinateObserver, SecondMomentObserver};
 use langevin_sim::random::{Stream, fill_normals};
 use langevin_sim::sgd::{BLOCK_STEPS, Ensemble, GaussianNoise, MinibatchNoise, NoiseSource, Start};
 use langevin_theory::{Hyperparameters, LeastSquares, Sampling};

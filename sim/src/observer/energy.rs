@@ -1,7 +1,6 @@
-//! Time averages of x_i^2, v_i^2 and x_i v_i of one chain. Sums run within blocks first: the rounding of a long chain then
-//! grows with the number of its blocks, not of its steps.
+//! Time averages of x_i^2, v_i^2 and x_i v_i of one chain.
 
-use super::{Observer, ResumableObserver, StateBlock};
+use super::{CoordinateObserver, Observer, ResumableObserver, StateBlock};
 use crate::error::Result;
 use crate::saved_state::{StateReader, StateWriter};
 
@@ -17,31 +16,18 @@ pub struct ChainEnergies {
     pub cross: Vec<f64>,
 }
 
-impl ChainEnergies {
-    fn zero(dimension: usize) -> Self {
-        let zero = vec![0.0; dimension];
-        Self { position: zero.clone(), velocity: zero.clone(), cross: zero }
-    }
-
-    fn parts(&mut self) -> [&mut Vec<f64>; 3] {
-        [&mut self.position, &mut self.velocity, &mut self.cross]
-    }
-}
-
 /// Collects [`ChainEnergies`].
 #[derive(Clone, Debug)]
 pub struct EnergyObserver<'a> {
-    centre: &'a [f64],
-    sums: ChainEnergies,
-    /// Sums of the block at hand.
-    block: ChainEnergies,
-    count: u64,
+    /// Sums over states and not yet over outputs.
+    sums: CoordinateObserver<'a>,
+    dimension: usize,
 }
 
 impl<'a> EnergyObserver<'a> {
     /// For states of `centre.len() / dimension` outputs.
     pub fn new(centre: &'a [f64], dimension: usize) -> Self {
-        Self { centre, sums: ChainEnergies::zero(dimension), block: ChainEnergies::zero(dimension), count: 0 }
+        Self { sums: CoordinateObserver::new(centre), dimension: dimension.max(1) }
     }
 }
 
@@ -49,47 +35,30 @@ impl Observer for EnergyObserver<'_> {
     type Output = ChainEnergies;
 
     fn observe(&mut self, block: &StateBlock<'_>) {
-        let dimension = self.sums.position.len();
-        self.block.parts().into_iter().for_each(|part| part.fill(0.0));
-        for (_, position, velocity) in block.rows() {
-            self.count += 1;
-            for ((x, v), centre) in position
-                .chunks_exact(dimension)
-                .zip(velocity.chunks_exact(dimension))
-                .zip(self.centre.chunks_exact(dimension))
-            {
-                let sums =
-                    self.block.position.iter_mut().zip(self.block.velocity.iter_mut()).zip(self.block.cross.iter_mut());
-                for (((x, v), c), ((xx, vv), xv)) in x.iter().zip(v).zip(centre).zip(sums) {
-                    let deviation = x - c;
-                    *xx += deviation * deviation;
-                    *vv += v * v;
-                    *xv += deviation * v;
-                }
-            }
-        }
-        for (total, part) in self.sums.parts().into_iter().zip(self.block.parts()) {
-            total.iter_mut().zip(part).for_each(|(total, part)| *total += *part);
-        }
+        self.sums.observe(block);
     }
 
-    fn finish(mut self) -> ChainEnergies {
-        let scale = 1.0 / self.count.max(1) as f64;
-        self.sums.parts().into_iter().flatten().for_each(|sum| *sum *= scale);
-        self.sums
+    fn finish(self) -> ChainEnergies {
+        let sums = self.sums.finish();
+        let scale = 1.0 / sums.count.max(1) as f64;
+        let mean = |sums: &[f64]| {
+            let over_outputs = |i| sums.iter().skip(i).step_by(self.dimension).sum::<f64>() * scale;
+            (0..self.dimension).map(over_outputs).collect()
+        };
+        ChainEnergies {
+            position: mean(&sums.position_square),
+            velocity: mean(&sums.velocity_square),
+            cross: mean(&sums.product),
+        }
     }
 }
 
 impl ResumableObserver for EnergyObserver<'_> {
     fn save(&self, state: &mut StateWriter) {
-        state.count(self.count);
-        for part in [&self.sums.position, &self.sums.velocity, &self.sums.cross] {
-            state.numbers(part);
-        }
+        self.sums.save(state);
     }
 
     fn restore(&mut self, state: &mut StateReader<'_>) -> Result<()> {
-        self.count = state.count()?;
-        self.sums.parts().into_iter().try_for_each(|part| state.numbers_into(part))
+        self.sums.restore(state)
     }
 }

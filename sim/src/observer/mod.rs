@@ -3,15 +3,23 @@
 //! sums over blocks have the same bits in every run.
 
 mod autocovariance;
+mod coordinates;
 mod displacement;
+mod distances;
 mod energy;
 mod origins;
+mod second_moments;
 mod snapshot;
 
 pub use autocovariance::{AutocovarianceObserver, ChainAutocovariance};
+pub use coordinates::{CoordinateObserver, CoordinateSums};
 pub use displacement::DisplacementObserver;
+pub use distances::{DistanceObserver, Distances};
 pub use energy::{ChainEnergies, EnergyObserver};
+pub use second_moments::SecondMomentObserver;
 pub use snapshot::SnapshotObserver;
+
+use langevin_lanes::{LANES, Lanes};
 
 use crate::error::Result;
 use crate::saved_state::{StateReader, StateWriter, mismatch};
@@ -137,5 +145,17 @@ impl<O: ResumableObserver> ResumableObserver for Option<O> {
             (Some(inner), 1) => inner.restore(state),
             (_, found) => Err(mismatch(format!("an observer is there ({found}) or absent otherwise"))),
         }
+    }
+}
+
+/// The first eight values, or all there are and zeros.
+#[inline(always)]
+pub(super) fn part<L: Lanes>(lanes: L, values: &[f64]) -> L::F {
+    if let Some(eight) = values.first_chunk::<LANES>() {
+        lanes.load(eight)
+    } else {
+        let mut padded = [0.0; LANES];
+        padded[..values.len()].copy_from_slice(values);
+        lanes.load(&padded)
     }
 }

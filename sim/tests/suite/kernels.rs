@@ -3,8 +3,7 @@
 
 use approx::assert_relative_eq;
 use langevin_lanes::{Level, Processor};
-use langevin_sim::block_observers::{CoordinateObserver, DistanceObserver, SecondMomentObserver};
-use langevin_sim::observer::{Observer, SnapshotObserver};
+use langevin_sim::observer::{CoordinateObserver, DistanceObserver, Observer, SecondMomentObserver, SnapshotObserver};
 use langevin_sim::random::{Stream, fill_normals};
 use langevin_sim::saved_state::{StateReader, StateWriter};
 use langevin_sim::sgd::{BLOCK_STEPS, Ensemble, GaussianNoise, MinibatchNoise, NoiseSource, Start};
