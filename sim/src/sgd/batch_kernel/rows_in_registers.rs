@@ -9,7 +9,7 @@ use super::{BatchSteps, CHAINS};
 const AHEAD: usize = 10;
 
 /// Samples taken together where registers are few.
-const FEW: usize = 4;
+const FEW: usize = 6;
 
 impl BatchSteps<'_> {
     /// A position of V lines.
