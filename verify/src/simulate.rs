@@ -152,7 +152,7 @@ fn noise_and_roots(problem: &Problem, prepared: &Prepared) -> Result<(NoiseSourc
             let mut roots = Vec::new();
             for output in 0..data.outputs() {
                 let covariance = gradient_noise::covariance(data, &minimum, output)? * factor;
-                let rotated = prepared.quadratic.to_eigenbasis(&covariance);
+                let rotated = prepared.quadratic.to_eigenbasis(&covariance)?;
                 noise_roots.push(covariance_root("noise_covariance", &((&rotated + rotated.transpose()) * 0.5))?);
                 if stationary {
                     let root = constant_noise_root(problem, prepared, &rotated);
@@ -182,7 +182,7 @@ fn minibatch_roots(problem: &Problem, prepared: &Prepared) -> langevin_theory::R
     let positions = law.stationary_positions_in_eigenbasis()?;
     positions
         .iter()
-        .map(|position| covariance_root("the stationary covariance", &law.phase_space_moment(position)))
+        .map(|position| covariance_root("the stationary covariance", &law.phase_space_moment(position)?))
         .collect()
 }
 
