@@ -20,7 +20,10 @@ use crate::time::Steps;
 #[doc = equation!(r"P = G \circ \varphi \left[ \Sigma(\mu_{\mathrm{ridge}}) + \frac1N \sum_x x x^\top (x^\top P x) - H P H \right]")]
 ///
 /// Moments are about the ridge minimum. Directions without curvature receive no noise: they stay where they start, and
-/// stationary moments are zero there. Several outputs share the batches; scalars are sums over outputs. Times are
+/// stationary moments are zero there. Data that are fit exactly, to rounding, have no noise at all
+/// ([`gradient_noise::covariance`](crate::gradient_noise::covariance)): all stationary moments are zero. Near the limit of
+/// mean-square stability roundings grow by 1 / (1 - gain); there the moments are refined with 32 digits, up to N d^2 = 2e6
+/// (in doubles beyond). Several outputs share the batches; scalars are sums over outputs. Times are
 /// counted in steps.
 ///
 /// The examples of the methods share a problem that can be checked by hand: data x = (1, 2), y = (1, 1), learning rate
@@ -550,6 +553,8 @@ impl MinibatchLaw {
         let basis = self.quadratic.eigenvectors().columns(0, self.feedback.size()).into_owned();
         let extended = lift::<Extended>(&basis);
         let mut last = 0.5 * position.amax();
+        // the residual takes the moment as symmetric, to the last bit
+        position.fill_lower_triangle_with_upper_triangle();
         for _ in 0..REFINEMENTS {
             let original = &extended * lift::<Extended>(position) * extended.transpose();
             let residual = basis.tr_mul(&balance.residual(&original, noise)) * &basis / self.noise_factor;
@@ -560,7 +565,7 @@ impl MinibatchLaw {
                 return;
             }
             last = 0.5 * size;
-            *position += correction;
+            *position += (&correction + correction.transpose()) * 0.5;
         }
     }
 
