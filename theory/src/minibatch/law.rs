@@ -561,7 +561,7 @@ impl MinibatchLaw {
             let Ok(correction) = self.feedback.fixed_point(kernel, &residual) else { return };
             let size = correction.amax();
             // a correction that does not shrink says that doubles cannot solve the equation at all
-            if !(size < last) {
+            if size.is_nan() || size >= last {
                 return;
             }
             last = 0.5 * size;

@@ -371,7 +371,7 @@ impl<'a> Survey<'a> {
     /// What is missing, one line each.
     fn gaps(&self) -> Vec<String> {
         let mut gaps = Vec::new();
-        for ((file, line, _), item) in self.items.iter() {
+        for ((file, line, _), item) in &self.items {
             for part in item.needs.iter().filter(|part| !item.has.contains(part)) {
                 gaps.push(format!("{}:{line}: {} lacks {}", file.display(), item.name, part.name()));
             }
