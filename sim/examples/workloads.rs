@@ -18,8 +18,8 @@
 use std::time::Instant;
 
 use langevin_lanes::{Kernel, LANES, Lanes, Level, Line, Processor, Table};
-use langevin_sim::block_observers::{CoordinateObserver, DistanceObserver, SecondMomentObserver};
 use langevin_sim::data::Standardize;
+use langevin_sim::observer::{CoordinateObserver, DistanceObserver, SecondMomentObserver};
 use langevin_sim::random::{Stream, fill_normals};
 use langevin_sim::sgd::{Ensemble, GaussianNoise, MinibatchNoise, NoiseSource, Start};
 use langevin_sim::{Dataset, Observer, StateBlock};

@@ -1,6 +1,9 @@
 //! Running moments that can be merged (Pébay 2008): count, mean and central sums to the fourth power. Merging in a fixed
 //! order gives the same bits whatever the number of threads.
 
+use crate::error::Result;
+use crate::saved_state::{StateReader, StateWriter, mismatch};
+
 /// Count, mean and central moments of a stream of numbers.
 ///
 /// ```
@@ -54,6 +57,28 @@ impl Moments {
         Self { count: self.count + other.count, mean: self.mean + part * m, second, third, fourth }
     }
 
+    /// Writes the five numbers.
+    pub fn save(&self, state: &mut StateWriter) {
+        state.count(self.count);
+        for value in [self.mean, self.second, self.third, self.fourth] {
+            state.number(value);
+        }
+    }
+
+    /// Reads the five numbers.
+    ///
+    /// # Errors
+    /// [`crate::SimError::SavedState`] at the end of the state.
+    pub fn restore(state: &mut StateReader<'_>) -> Result<Self> {
+        Ok(Self {
+            count: state.count()?,
+            mean: state.number()?,
+            second: state.number()?,
+            third: state.number()?,
+            fourth: state.number()?,
+        })
+    }
+
     /// Moments of a slice.
     pub fn of(values: impl IntoIterator<Item = f64>) -> Self {
         let mut moments = Self::default();
@@ -89,5 +114,61 @@ impl Moments {
     /// Excess kurtosis; 0 without spread.
     pub fn excess_kurtosis(&self) -> f64 {
         if self.second > 0.0 { self.count as f64 * self.fourth / self.second.powi(2) - 3.0 } else { 0.0 }
+    }
+}
+
+/// [`Moments`] of several quantities that are always seen together. Its memory is that of the quantities, however many
+/// times they were seen.
+///
+/// ```
+/// use langevin_sim::MomentsOfMany;
+/// let mut moments = MomentsOfMany::default();
+/// moments.push(&[1.0, 10.0]);
+/// moments.push(&[3.0, 30.0]);
+/// assert_eq!(moments.quantities()[1].mean(), 20.0);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MomentsOfMany {
+    quantities: Vec<Moments>,
+}
+
+impl MomentsOfMany {
+    /// Adds one value of each quantity; the first call says how many there are.
+    pub fn push(&mut self, values: &[f64]) {
+        self.quantities.resize(values.len(), Moments::default());
+        self.quantities.iter_mut().zip(values).for_each(|(moments, &value)| moments.push(value));
+    }
+
+    /// The moments of both streams together.
+    #[must_use]
+    pub fn merged(mut self, other: &Self) -> Self {
+        if self.quantities.is_empty() {
+            return other.clone();
+        }
+        self.quantities.iter_mut().zip(&other.quantities).for_each(|(left, right)| *left = left.merged(right));
+        self
+    }
+
+    /// One entry per quantity; empty before the first values.
+    pub fn quantities(&self) -> &[Moments] {
+        &self.quantities
+    }
+
+    /// Writes all quantities.
+    pub fn save(&self, state: &mut StateWriter) {
+        state.count(self.quantities.len() as u64);
+        self.quantities.iter().for_each(|moments| moments.save(state));
+    }
+
+    /// Reads what [`save`](Self::save) wrote; there are `quantities` of them, or none yet.
+    ///
+    /// # Errors
+    /// [`crate::SimError::SavedState`] for another number of quantities.
+    pub fn restore(state: &mut StateReader<'_>, quantities: usize) -> Result<Self> {
+        let length = state.count()?;
+        if length != 0 && length != quantities as u64 {
+            return Err(mismatch(format!("{length} quantities where there must be {quantities}")));
+        }
+        Ok(Self { quantities: (0..length).map(|_| Moments::restore(state)).collect::<Result<_>>()? })
     }
 }

@@ -46,6 +46,12 @@ pub enum SimError {
         /// What is admissible.
         admissible: String,
     },
+    /// A saved state that does not fit what is restored.
+    #[error("the saved state does not fit: {detail}")]
+    SavedState {
+        /// What was found and what is admissible.
+        detail: String,
+    },
     /// An error of the problem itself.
     #[error(transparent)]
     Theory(#[from] langevin_theory::TheoryError),

@@ -10,16 +10,16 @@
 #![allow(clippy::inline_always)]
 
 pub mod accumulator;
-pub mod block_observers;
 pub mod data;
 pub mod error;
 pub mod observer;
 pub mod ou;
 pub mod random;
+pub mod saved_state;
 pub mod sgd;
 
-pub use accumulator::Moments;
+pub use accumulator::{Moments, MomentsOfMany};
 pub use data::Dataset;
 pub use error::{Result, SimError};
-pub use observer::{Observer, StateBlock};
-pub use sgd::{Ensemble, NoiseSource, Start};
+pub use observer::{Observer, ResumableObserver, StateBlock};
+pub use sgd::{Chain, Ensemble, NoiseSource, Start};

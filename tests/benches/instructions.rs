@@ -9,7 +9,7 @@
 #![allow(missing_docs)] // the macros make modules of their own
 
 use gungraun::{library_benchmark, library_benchmark_group, main};
-use langevin_sim::block_observers::CoordinateObserver;
+use langevin_sim::observer::CoordinateObserver;
 use langevin_sim::random::{Stream, fill_normals};
 use langevin_sim::sgd::{Ensemble, GaussianNoise, MinibatchNoise, NoiseSource, Start};
 use langevin_theory::discrete::{ModeLaw, ModeMap};

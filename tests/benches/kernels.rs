@@ -4,10 +4,10 @@
 use divan::counter::ItemsCount;
 use langevin_lanes::{Level, Line, Processor};
 use langevin_sim::Dataset;
-use langevin_sim::block_observers::{CoordinateObserver, SecondMomentObserver};
 use langevin_sim::data::Standardize;
+use langevin_sim::observer::{CoordinateObserver, SecondMomentObserver};
 use langevin_sim::random::{Stream, fill_normals};
-use langevin_sim::sgd::{BLOCK, Ensemble, GaussianNoise, MinibatchNoise, NoiseSource, Start};
+use langevin_sim::sgd::{BLOCK_STEPS, Ensemble, GaussianNoise, MinibatchNoise, NoiseSource, Start};
 use langevin_theory::{Hyperparameters, LeastSquares, Sampling};
 use nalgebra::DMatrix;
 
@@ -18,7 +18,7 @@ fn main() {
 const LEVELS: [&str; 3] = ["portable", "avx2", "avx512"];
 
 /// Steps of one chain in a sample.
-const STEPS: u64 = 32 * BLOCK;
+const STEPS: u64 = 32 * BLOCK_STEPS;
 
 fn processor(level: &str) -> Processor {
     let levels = [Level::Portable, Level::Avx2, Level::Avx512];

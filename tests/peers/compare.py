@@ -64,8 +64,6 @@ def main():
             peers[workload].append(peer)
     seconds = ["--seconds", str(arguments.seconds)]
     rates, limits = collections.defaultdict(list), collections.defaultdict(list)
-    core = {min(os.sched_getaffinity(0))}
-    pin = lambda: os.sched_setaffinity(0, core)
     for round_number in range(arguments.rounds):
         for line in lines_of([OURS, "limits"]):
             limits[line["limit"]].append(line["per_second"])

@@ -3,5 +3,7 @@
 mod agreement;
 mod certified;
 mod command_line;
+mod large;
 mod program;
 mod reference_cases;
+mod simulate;

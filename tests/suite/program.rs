@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::LazyLock;
 
 /// The binary, built once with the profile of the tests.
@@ -59,6 +59,24 @@ fn command(folder: &Path, arguments: &[&str]) -> Command {
 /// Runs the binary in a folder.
 pub fn langevin(folder: &Path, arguments: &[&str]) -> Answer {
     Answer::of(command(folder, arguments).stdin(Stdio::null()).output().expect("the binary runs"))
+}
+
+/// Starts the binary in a folder; what it says can be read when it has ended.
+pub fn start(folder: &Path, arguments: &[&str]) -> Child {
+    let mut command = command(folder, arguments);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().expect("the binary runs")
+}
+
+/// Waits for a program that ends by itself.
+pub fn wait(child: Child) -> Answer {
+    Answer::of(child.wait_with_output().expect("the binary ends"))
+}
+
+/// Runs the binary with some variables of the environment.
+pub fn langevin_with(folder: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Answer {
+    let mut command = command(folder, arguments);
+    Answer::of(command.envs(variables.iter().copied()).stdin(Stdio::null()).output().expect("the binary runs"))
 }
 
 /// Runs the binary with text on standard input.

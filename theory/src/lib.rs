@@ -17,6 +17,7 @@
 //! | [`minibatch`] | the exact second moments of (2) with true minibatch noise |
 //! | [`reshuffle`] | the exact law under reshuffled epochs: constant curvature, and small data by enumeration |
 //! | [`fokker_planck`] | densities and currents: the Fokker-Planck equation (10), (33)-(44), exact laws and a grid solver |
+//! | [`largest_eigenpairs`](mod@largest_eigenpairs) | the top eigenpairs of a symmetric operator, with residuals |
 //! | [`rivals`] | published theories of the stationary state, with one interface |
 //!
 //! The recursion (2), in one eigendirection of the Hessian, with x the deviation from the minimum, h the curvature, eta
@@ -38,6 +39,8 @@ mod gaussian_elimination;
 pub mod gradient_noise;
 pub mod hyperparameters;
 pub mod langevin;
+mod large_matrices;
+pub mod largest_eigenpairs;
 pub mod linear_algebra;
 pub mod minibatch;
 pub mod ou;

@@ -5,6 +5,7 @@ use langevin_equation::equation;
 use nalgebra::{DMatrix, DVector, SymmetricEigen};
 
 use crate::error::{Result, TheoryError};
+use crate::large_matrices;
 
 /// Cap on the sweeps of the symmetric eigensolver; it needs a few per eigenvalue.
 const EIGEN_ITERATIONS: usize = 100_000;
@@ -133,19 +134,17 @@ pub fn symmetric_eigen(name: &'static str, matrix: &DMatrix<f64>) -> Result<Eige
         // scaled first: sums of the largest doubles overflow, squares of the smallest underflow
         let scaled = (matrix / scale).map(|entry| if entry.abs() < NEGLIGIBLE { 0.0 } else { entry });
         let symmetric = (&scaled + scaled.transpose()) * 0.5;
-        let not_converged =
-            TheoryError::NotConverged { what: "the symmetric eigendecomposition", iterations: EIGEN_ITERATIONS };
-        let Some(eigen) = SymmetricEigen::try_new(symmetric, f64::EPSILON, EIGEN_ITERATIONS) else {
-            return Err(not_converged);
+        let large =
+            if size >= large_matrices::SMALLEST_SIZE { large_matrices::symmetric_eigen(&symmetric) } else { None };
+        let (values, vectors) = match large {
+            Some(pair) => pair,
+            None => small_symmetric_eigen(symmetric)?,
         };
-        if !eigen.eigenvalues.iter().chain(eigen.eigenvectors.iter()).all(|entry| entry.is_finite()) {
-            return Err(not_converged);
-        }
-        let values = eigen.eigenvalues * scale;
+        let values = values * scale;
         if !values.iter().all(|value| value.is_finite()) {
             return Err(TheoryError::Overflow { what: "the largest eigenvalue" });
         }
-        (values, eigen.eigenvectors)
+        (values, vectors)
     } else {
         (matrix.diagonal(), DMatrix::identity(size, size))
     };
@@ -155,6 +154,18 @@ pub fn symmetric_eigen(name: &'static str, matrix: &DMatrix<f64>) -> Result<Eige
         values: DVector::from_fn(size, |i, _| values[order[i]]),
         vectors: DMatrix::from_fn(size, size, |row, i| vectors[(row, order[i])]),
     })
+}
+
+/// By QR iterations, capped.
+fn small_symmetric_eigen(symmetric: DMatrix<f64>) -> Result<(DVector<f64>, DMatrix<f64>)> {
+    let not_converged =
+        TheoryError::NotConverged { what: "the symmetric eigendecomposition", iterations: EIGEN_ITERATIONS };
+    match SymmetricEigen::try_new(symmetric, f64::EPSILON, EIGEN_ITERATIONS) {
+        Some(eigen) if eigen.eigenvalues.iter().chain(eigen.eigenvectors.iter()).all(|entry| entry.is_finite()) => {
+            Ok((eigen.eigenvalues, eigen.eigenvectors))
+        }
+        _ => Err(not_converged),
+    }
 }
 
 /// Refuses a matrix (n x n) that is not symmetric positive semi-definite to rounding, 1e-9 of its largest eigenvalue.
@@ -250,6 +261,10 @@ pub fn covariance_inverse(what: &'static str, covariance: &DMatrix<f64>) -> Resu
 
 /// A^T B for tall matrices, in blocks: nalgebra's own `tr_mul` goes through memory once per entry of the result.
 pub(crate) fn transposed_product(left: &DMatrix<f64>, right: &DMatrix<f64>) -> DMatrix<f64> {
+    let multiplications = left.nrows().saturating_mul(left.ncols()).saturating_mul(right.ncols());
+    if multiplications >= large_matrices::SMALLEST_PRODUCT {
+        return large_matrices::transposed_product(left, right);
+    }
     left.transpose() * right
 }
 

@@ -312,6 +312,26 @@ impl Quadratic {
         Self::with_rounding_unit(hessian, None, linear_term, unit)
     }
 
+    /// A loss whose H (d x d) and b (d x outputs) were summed elsewhere, over N = `samples` rows,
+    #[doc = equation!(r"H = \tfrac1N X^\top X, \qquad b = \tfrac1N X^\top Y:")]
+    /// eigenvalues below max(N, d) roundings of the largest count as zero.
+    ///
+    /// # Errors
+    /// As [`Quadratic::new`].
+    ///
+    /// ```
+    /// # use langevin_theory::Quadratic;
+    /// # use nalgebra::dmatrix;
+    /// // a direction that only the rounding of a million products has lit
+    /// let hessian = dmatrix![1.0, 0.0; 0.0, 1e-11];
+    /// let loss = Quadratic::from_samples(hessian.clone(), dmatrix![1.0; 0.0], 1_000_000).unwrap();
+    /// assert_eq!((loss.rank(), Quadratic::new(hessian, dmatrix![1.0; 0.0]).unwrap().rank()), (1, 2));
+    /// ```
+    pub fn from_samples(hessian: DMatrix<f64>, linear_term: DMatrix<f64>, samples: usize) -> Result<Self> {
+        let unit = samples.max(hessian.nrows());
+        Self::with_rounding_unit(hessian, None, linear_term, unit)
+    }
+
     /// Eigenvalues below `unit` roundings of the largest count as zero; with the Hessian to more digits where it is known.
     fn with_rounding_unit(
         hessian: DMatrix<f64>,

@@ -4,6 +4,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use langevin_sim::Dataset;
@@ -15,6 +16,8 @@ use crate::compare::{Grid, compare};
 use crate::coverage::COVERAGE;
 use crate::document;
 use crate::error::{Result, VerifyError};
+use crate::interruption;
+use crate::modes_run::{ModesProblem, ModesRun, run_modes};
 use crate::output::{create_folder, print, write_file};
 use crate::plan::Plan;
 use crate::predict::predict;
@@ -24,7 +27,10 @@ use crate::render;
 use crate::report::{Expectation, Report, Verdict};
 use crate::run::{RunOptions, run};
 use crate::seed::Seed;
-use crate::simulate::{check_path, simulate};
+use crate::simulate::{
+    RunOptions as SimulateOptions, Shard, ShardArgument, Simulated, check_arrays_path, check_path, merge, simulate,
+    write_arrays,
+};
 use crate::tier::Tier;
 
 /// Checks theories of stochastic gradient descent against stochastic gradient descent.
@@ -58,8 +64,10 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Run a problem file and write its statistics
+    /// Run a problem file, or a shard of it, and write its statistics
     Simulate(SimulateArguments),
+    /// Join the shards of a run
+    Merge(MergeArguments),
     /// Rank rival theories against the exact law of a problem, and test that law against simulation
     Compare(CompareArguments),
     /// Hand over to langevin-nn, the neural-network harness
@@ -123,9 +131,22 @@ struct CheckArguments {
 struct SimulateArguments {
     /// The problem file (TOML)
     problem: PathBuf,
-    /// Output: .npz or .json
+    /// Output: .npz (arrays), .json (one document) or .parquet (long table); checkpoints are kept beside it
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Run part I of N (from 1) and write it beside --out, for langevin merge; auto takes I (and N) from
+    /// a Slurm array or a Kubernetes indexed job
+    #[arg(long, value_name = "I/N|auto|auto/N", requires = "out")]
+    shard: Option<ShardArgument>,
+    /// Go on from the checkpoint of an interrupted run, if there is one; the numbers are the same
+    #[arg(long, requires = "out")]
+    resume: bool,
+    /// Seconds between checkpoints
+    #[arg(long, value_name = "SECONDS", default_value = "10", env = "LANGEVIN_CHECKPOINT", value_parser = seconds)]
+    checkpoint: Duration,
+    /// The top mode over time with its mean, .html or .svg; the run must record modes
+    #[arg(long, value_name = "FILE")]
+    figure: Option<PathBuf>,
     /// Worker threads (default: one per core); the numbers do not depend on it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
@@ -133,6 +154,32 @@ struct SimulateArguments {
     #[arg(long)]
     json: bool,
 }
+
+#[derive(Debug, Args)]
+struct MergeArguments {
+    /// All shards of a run, in any order
+    #[arg(required = true, value_name = "SHARD")]
+    shards: Vec<PathBuf>,
+    /// Output: .npz, .json or .parquet
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Where the numbers come from, as one JSON document on standard output
+    #[arg(long)]
+    json: bool,
+}
+
+/// A time in seconds.
+fn seconds(text: &str) -> std::result::Result<Duration, String> {
+    text.parse::<f64>()
+        .ok()
+        .filter(|seconds| *seconds > 0.0)
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .filter(|time| *time <= Duration::from_secs(MOST_SECONDS))
+        .ok_or_else(|| format!("it must be a number of seconds above 0, at most {MOST_SECONDS}"))
+}
+
+/// A hundred days.
+const MOST_SECONDS: u64 = 8_640_000;
 
 #[derive(Debug, Args)]
 #[command(after_help = GRID_HELP)]
@@ -164,14 +211,7 @@ Exit codes: 0 simulation supports the exact law; 1 it refutes it; 2 the input or
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    // Ctrl-C: files are written whole or not at all, so there is nothing to clean up
-    let handler = ctrlc::set_handler(|| {
-        eprintln!("langevin: interrupted");
-        std::process::exit(4);
-    });
-    if let Err(error) = handler {
-        eprintln!("langevin: no handler for Ctrl-C: {error}");
-    }
+    interruption::install();
     match execute(Cli::parse().command) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
@@ -188,6 +228,7 @@ fn execute(command: Command) -> Result<u8> {
         Command::Claims { json } => claims(json),
         Command::Predict { file, json } => predict_file(&file, json),
         Command::Simulate(arguments) => simulate_file(&arguments),
+        Command::Merge(arguments) => merge_files(&arguments),
         Command::Compare(arguments) => compare_file(&arguments),
         Command::Nn { arguments } => hand_over(&arguments),
     }
@@ -231,8 +272,14 @@ impl Source {
     fn plan(&self, tier: Tier) -> Result<Plan> {
         match self {
             Self::Data(source) => Plan::for_data(load(source)?, tier).map_err(|error| error.in_file(source)),
-            Self::Problem(path) => Plan::for_problem(Problem::read(path)?, tier)
-                .map_err(|error| error.in_file(&path.display().to_string())),
+            Self::Problem(path) => {
+                let problem = Problem::read(path)?;
+                problem
+                    .sweep
+                    .refuse("check")
+                    .and_then(|()| Plan::for_problem(problem, tier))
+                    .map_err(|error| error.in_file(&path.display().to_string()))
+            }
         }
     }
 }
@@ -517,41 +564,196 @@ fn predict_file(file: &Path, compact: bool) -> Result<u8> {
 }
 
 fn simulate_file(arguments: &SimulateArguments) -> Result<u8> {
+    let shard: Option<Shard> =
+        arguments.shard.map(|shard| shard.resolve(|name| std::env::var(name).ok())).transpose()?;
     if let Some(path) = &arguments.out {
-        check_path(path)?;
+        check_path(path, shard)?;
+    }
+    if let Some(problem) = ModesProblem::read(&arguments.problem)? {
+        return simulate_modes(arguments, &problem);
+    }
+    if arguments.figure.is_some() {
+        return Err(VerifyError::Input {
+            detail: format!("--figure needs run.record = [\"modes\"] in {}", arguments.problem.display()),
+        });
     }
     let problem = Problem::read(&arguments.problem)?;
     let progress = Progress::on_terminal();
-    let simulated = with_threads(arguments.threads, || simulate(&problem, &progress))?
-        .map_err(|error| error.in_file(&arguments.problem.display().to_string()))?;
-    if let Some(path) = &arguments.out {
-        simulated.write(path)?;
-    }
+    let finished = with_threads(arguments.threads, || {
+        let options = SimulateOptions {
+            out: arguments.out.clone(),
+            shard,
+            resume: arguments.resume,
+            checkpoint: arguments.checkpoint,
+            workers: rayon::current_num_threads(),
+        };
+        simulate(&problem, &options, &progress)
+    })?
+    .map_err(|error| match error {
+        // these are about files of their own
+        error @ (VerifyError::Output { .. } | VerifyError::Interrupted { .. }) => error,
+        error => error.in_file(&arguments.problem.display().to_string()),
+    })?;
+    let summary = &finished.summary;
     if arguments.json {
-        print(&pretty(&simulated.summary)?)?;
-    } else {
-        let number = |key: &str| simulated.summary[key].as_f64().unwrap_or(f64::NAN);
-        print(&format!(
-            "{} chains x {} steps in {:.2} s: {:.3e} chain-steps per second",
-            simulated.summary["chains"],
-            simulated.summary["steps"],
-            number("seconds"),
-            number("chain_steps_per_second")
-        ))?;
-        for array in &simulated.arrays {
-            let shape: Vec<String> = array.shape.iter().map(u64::to_string).collect();
-            print(&format!("  {:<42} {}", array.name, shape.join(" x ")))?;
-        }
+        let value = serde_json::to_value(summary).map_err(|error| VerifyError::Render { detail: error.to_string() })?;
+        print(&pretty(&value)?)?;
+        return Ok(0);
+    }
+    let frame = &summary.provenance.frame;
+    let points = if frame.sweep.is_empty() { String::new() } else { format!("{} points x ", frame.points()) };
+    print(&format!(
+        "{points}{} chains x {} steps in {:.2} s: {:.3e} chain-steps per second",
+        frame.chains, frame.steps, summary.seconds, summary.chain_steps_per_second
+    ))?;
+    if let Some(simulated) = &finished.simulated {
+        list_arrays(simulated)?;
         if arguments.out.is_none() {
-            print("nothing was written; --out FILE.npz or FILE.json keeps the arrays")?;
+            print("nothing was written; --out FILE.npz, FILE.json or FILE.parquet keeps the arrays")?;
         }
+    } else if let Some(file) = &summary.file {
+        print(&format!("shard {} is in {file}; langevin merge joins the shards", summary.shard))?;
     }
     Ok(0)
+}
+
+fn merge_files(arguments: &MergeArguments) -> Result<u8> {
+    let simulated = merge(&arguments.shards, &arguments.out)?;
+    if arguments.json {
+        let value = serde_json::to_value(&simulated.provenance)
+            .map_err(|error| VerifyError::Render { detail: error.to_string() })?;
+        print(&pretty(&value)?)?;
+        return Ok(0);
+    }
+    print(&format!("{} shards joined in {}", arguments.shards.len(), arguments.out.display()))?;
+    list_arrays(&simulated)?;
+    Ok(0)
+}
+
+fn list_arrays(simulated: &Simulated) -> Result<()> {
+    for array in &simulated.arrays {
+        let shape: Vec<String> = array.shape.iter().map(u64::to_string).collect();
+        print(&format!("  {:<42} {}", array.name, shape.join(" x ")))?;
+    }
+    Ok(())
+}
+
+/// A run that records projections on top eigenvectors.
+fn simulate_modes(arguments: &SimulateArguments, problem: &ModesProblem) -> Result<u8> {
+    if arguments.shard.is_some() || arguments.resume {
+        return Err(VerifyError::Input {
+            detail: format!(
+                "{}: a run that records modes takes no --shard and no --resume",
+                arguments.problem.display()
+            ),
+        });
+    }
+    if let Some(path) = &arguments.out {
+        check_arrays_path(path)?;
+    }
+    let is_page = arguments.figure.as_deref().map(figure_is_page).transpose()?;
+    let progress = Progress::on_terminal();
+    let run = with_threads(arguments.threads, || run_modes(problem, &progress))?
+        .map_err(|error| error.in_file(&arguments.problem.display().to_string()))?;
+    if let Some(path) = &arguments.out {
+        write_arrays(path, &run.summary, &run.arrays)?;
+    }
+    if let (Some(path), Some(is_page)) = (&arguments.figure, is_page) {
+        let figure = if is_page { render::modes_html(&run).map_err(render_error)? } else { render::modes_svg(&run) };
+        write_file(path, figure.as_bytes())?;
+    }
+    if arguments.json {
+        let mut summary = run.summary.clone();
+        let chain_steps = summary["chain_steps"].as_f64().unwrap_or(f64::NAN);
+        summary["seconds"] = run.seconds.into();
+        summary["chain_steps_per_second"] = (chain_steps / run.seconds.max(1e-9)).into();
+        summary["timings"] = run.timings.clone();
+        print(&pretty(&summary)?)?;
+    } else {
+        print(&modes_text(&run))?;
+        if arguments.out.is_none() && arguments.figure.is_none() {
+            print("nothing was written; --out FILE.npz keeps the arrays, --figure FILE.html draws them")?;
+        }
+    }
+    for (momentum, rate, limit) in &run.unstable {
+        eprintln!(
+            "langevin: the mean does not converge for momentum {momentum}: eta h = {rate:.4e} along the top mode, and \
+             2 (1 + beta) = {limit}"
+        );
+    }
+    Ok(0)
+}
+
+/// Whether a figure is an HTML page, or else an SVG file, in a folder that is there.
+fn figure_is_page(path: &Path) -> Result<bool> {
+    let kind = path.extension().and_then(|text| text.to_str());
+    let is_page = match kind {
+        Some("html") => true,
+        Some("svg") => false,
+        _ => {
+            return Err(VerifyError::Input {
+                detail: format!("{}: the extension of a figure must be .html or .svg", path.display()),
+            });
+        }
+    };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    if folder.is_dir() {
+        Ok(is_page)
+    } else {
+        Err(VerifyError::Output {
+            path: folder.display().to_string(),
+            source: std::io::Error::from(std::io::ErrorKind::NotADirectory),
+        })
+    }
+}
+
+fn modes_text(run: &ModesRun) -> String {
+    use std::fmt::Write as _;
+    let summary = &run.summary;
+    let mut text = format!(
+        "{}: {}\nlargest eigenvalue {:.6e}, {} eigenpairs, {} modes recorded with residuals up to {:.1e}",
+        summary["data"].as_str().unwrap_or_default(),
+        run.description,
+        summary["largest_eigenvalue"].as_f64().unwrap_or(f64::NAN),
+        summary["eigenpairs"],
+        summary["modes"],
+        summary["largest_residual"].as_f64().unwrap_or(f64::NAN),
+    );
+    for departure in summary["largest_departures_of_the_top_mode"].as_array().into_iter().flatten() {
+        let number = |key: &str| departure[key].as_f64().unwrap_or(f64::NAN);
+        let _ = write!(
+            text,
+            "\nmomentum {}: {}, eta h = {:.4e}; farthest from the exact mean in units of the first distance: \
+             chain {:.2e}, SDE {:.2e}",
+            departure["momentum"],
+            departure["regime"].as_str().unwrap_or_default(),
+            number("rate_times_curvature"),
+            number("chain_from_exact"),
+            number("sde_from_exact"),
+        );
+    }
+    let seconds: Vec<String> = run
+        .timings
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(name, value)| match value.as_u64() {
+            Some(count) => format!("{name} {count}"),
+            None => format!("{name} {:.2} s", value.as_f64().unwrap_or(f64::NAN)),
+        })
+        .collect();
+    let _ = write!(text, "\n{}", seconds.join(", "));
+    for array in &run.arrays {
+        let shape: Vec<String> = array.shape.iter().map(u64::to_string).collect();
+        let _ = write!(text, "\n  {:<42} {}", array.name, shape.join(" x "));
+    }
+    text
 }
 
 fn compare_file(arguments: &CompareArguments) -> Result<u8> {
     let name = arguments.problem.display().to_string();
     let problem = Problem::read(&arguments.problem)?;
+    problem.sweep.refuse("compare").map_err(|error| error.in_file(&name))?;
     let grid = arguments.grid.as_deref().map(Grid::read).transpose()?;
     // a folder that cannot be written must not cost a run
     if let Some(folder) = &arguments.out {

@@ -352,7 +352,7 @@ pub const COVERAGE: [Row; 70] = [
     row(
         "Figure 2",
         "oscillation of the mean, linear regression",
-        "verify::scenario::Oscillation",
+        "verify::scenario::Oscillation, verify::modes_run",
         "transient-mean-position, transient-mean-velocity",
         "E32",
     ),

@@ -374,7 +374,7 @@ fn whole(value: &Value) -> Option<u64> {
 }
 
 /// A value as it may be quoted in a message.
-fn shown(value: &Value) -> String {
+pub fn shown(value: &Value) -> String {
     let text = match value {
         Value::Array(items) => return format!("a list of {} items", items.len()),
         Value::Object(_) => return "a table".into(),

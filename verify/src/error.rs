@@ -50,8 +50,11 @@ pub enum VerifyError {
         detail: String,
     },
     /// The user stopped the run.
-    #[error("interrupted")]
-    Interrupted,
+    #[error("interrupted: {detail}")]
+    Interrupted {
+        /// What was saved.
+        detail: String,
+    },
 }
 
 impl VerifyError {
@@ -67,7 +70,7 @@ impl VerifyError {
     /// The command's exit code: 2 for wrong input, 4 for interruptions and failing output.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Output { .. } | Self::Render { .. } | Self::Interrupted => 4,
+            Self::Output { .. } | Self::Render { .. } | Self::Interrupted { .. } => 4,
             Self::InFile { source, .. } => source.exit_code(),
             _ => 2,
         }

@@ -12,7 +12,8 @@
 //! | [`run`](mod@run) | plan in, [`report::Report`] out |
 //! | [`render`] | the report as HTML, JUnit, Markdown |
 //! | [`predict`](mod@predict) | theory only |
-//! | [`simulate`] | simulation only |
+//! | [`simulate`](mod@simulate) | simulation only: long runs, sweeps, shards |
+//! | [`modes_run`] | simulation of large problems, projected on top eigenvectors |
 //! | [`compare`](mod@compare) | rival theories against the exact law, and that against simulation |
 //! | [`command`] | the command line |
 
@@ -22,7 +23,9 @@ pub mod compare;
 pub mod coverage;
 pub mod document;
 pub mod error;
+mod interruption;
 pub mod ledger;
+pub mod modes_run;
 pub mod output;
 pub mod paper_tables;
 pub mod plan;
@@ -36,6 +39,7 @@ pub mod scenario;
 pub mod seed;
 pub mod simulate;
 pub mod statistics;
+pub mod sweep;
 pub mod tier;
 
 pub use error::{Result, VerifyError};

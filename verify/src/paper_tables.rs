@@ -48,7 +48,10 @@ impl Entry {
 /// [`SWEEP`] evenly spaced numbers, both ends exact.
 pub fn evenly_spaced(first: f64, last: f64) -> Vec<f64> {
     let whole = (SWEEP - 1) as f64;
-    (0..SWEEP).map(|n| (first * (whole - n as f64) + last * n as f64) / whole).collect()
+    let mut values: Vec<f64> = (0..SWEEP).map(|n| first + (last - first) * (n as f64 / whole)).collect();
+    // the ends as they are printed
+    values[SWEEP - 1] = last;
+    values
 }
 
 /// A row of a table.

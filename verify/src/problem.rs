@@ -1,13 +1,14 @@
-//! Problem files (the contract's `[data]`, `[sgd]`, `[run]`): what to simulate.
+//! Problem files (the contract's `[data]`, `[sgd]`, `[run]`, and [`[sweep]`](crate::sweep)): what to simulate.
 
 use std::path::{Path, PathBuf};
 
-use langevin_sim::data::{Dataset, GaussianSpec, Standardize};
+use langevin_sim::data::{Dataset, GaussianSpec, RegressionTable, Standardize};
 use langevin_theory::{Hyperparameters, Sampling};
 use nalgebra::DMatrix;
 
 use crate::document::{DocumentError, Table, parse};
 use crate::error::{Result, VerifyError};
+use crate::sweep::Sweep;
 
 /// The noise model of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +86,8 @@ pub struct Problem {
     pub noise: Noise,
     /// How to run it.
     pub run: RunSpec,
+    /// Other values of the hyperparameters at which to run it; a single run has no axes.
+    pub sweep: Sweep,
 }
 
 impl Problem {
@@ -109,6 +112,7 @@ impl Problem {
         let data_table = document.required_table("data")?;
         let mut sgd_table = document.required_table("sgd")?;
         let run_table = document.table("run")?;
+        let sweep_table = document.table("sweep")?;
         document.finish()?;
 
         let sgd = read_hyperparameters(&mut sgd_table)?;
@@ -134,7 +138,18 @@ impl Problem {
             Some(table) => read_run(table, &data)?,
             None => RunSpec::default(),
         };
-        Ok(Self { data, sgd, sampling, noise, run })
+        let sweep = sweep_table.map(Sweep::read).transpose()?.unwrap_or_default();
+        for point in 0..sweep.points() {
+            let check = || -> Result<()> {
+                let (sgd, _) = sweep.at(point, &sgd, run.seed)?;
+                sampling.noise_factor(data.problem.samples(), sgd.batch_size())?;
+                Ok(())
+            };
+            check().map_err(|error| VerifyError::Input {
+                detail: format!("sweep point {}: {error}", sweep.describe(point)),
+            })?;
+        }
+        Ok(Self { data, sgd, sampling, noise, run, sweep })
     }
 }
 
@@ -224,6 +239,11 @@ fn read_record(table: &Table, item: &serde_json::Value) -> Result<Record> {
             "displacement" => Record::Displacement,
             "autocovariance" => Record::Autocovariance,
             "trajectory" => Record::Trajectory { every: 1 },
+            "modes" => {
+                return Err(table
+                    .refuse("record", "\"modes\"", format!("{ADMISSIBLE}; \"modes\" is for langevin simulate"))
+                    .into());
+            }
             _ => return Err(table.refuse("record", format!("\"{text}\""), ADMISSIBLE).into()),
         });
     }
@@ -245,59 +265,124 @@ fn read_start(table: &mut Table, data: &Dataset) -> Result<StartSpec> {
             Err(table.refuse("start", format!("\"{other}\""), "stationary, minimum, zero, or a list of numbers").into())
         }
         None => {
-            let (dimension, outputs) = (data.problem.dimension(), data.problem.outputs());
-            let mut wrapped = serde_json::Map::new();
-            wrapped.insert("start".into(), value);
-            let matrix = Table::new("run", serde_json::Value::Object(wrapped))?.required_matrix("start")?;
-            if matrix.shape() == (dimension, outputs) {
-                Ok(StartSpec::Values(matrix))
-            } else if matrix.shape() == (dimension, 1) {
-                Ok(StartSpec::Values(DMatrix::from_fn(dimension, outputs, |i, _| matrix[(i, 0)])))
-            } else {
-                Err(table
-                    .refuse(
-                        "start",
-                        format!("{} x {}", matrix.nrows(), matrix.ncols()),
-                        format!("{dimension} numbers, or {dimension} rows of {outputs}"),
-                    )
-                    .into())
-            }
+            let shape = (data.problem.dimension(), data.problem.outputs());
+            Ok(StartSpec::Values(read_start_values(table, value, shape)?))
         }
     }
 }
 
-/// Reads a `[data]` table.
+/// A start given as numbers: d of them for every output, or d rows of one per output.
+///
+/// # Errors
+/// [`VerifyError`] naming the key.
+pub(crate) fn read_start_values(
+    table: &Table,
+    value: serde_json::Value,
+    (dimension, outputs): (usize, usize),
+) -> Result<DMatrix<f64>> {
+    let mut wrapped = serde_json::Map::new();
+    wrapped.insert("start".into(), value);
+    let matrix = Table::new("run", serde_json::Value::Object(wrapped))?.required_matrix("start")?;
+    if matrix.shape() == (dimension, outputs) {
+        Ok(matrix)
+    } else if matrix.shape() == (dimension, 1) {
+        Ok(DMatrix::from_fn(dimension, outputs, |i, _| matrix[(i, 0)]))
+    } else {
+        Err(table
+            .refuse(
+                "start",
+                format!("{} x {}", matrix.nrows(), matrix.ncols()),
+                format!("{dimension} numbers, or {dimension} rows of {outputs}"),
+            )
+            .into())
+    }
+}
+
+const SOURCES: &str = "digits, csv, npy, idx, cifar10, gaussian or inline";
+
+fn read_standardize(table: &mut Table, default: Standardize) -> Result<Standardize> {
+    match table.text("standardize")? {
+        None => Ok(default),
+        Some(text) => text.parse().map_err(|detail| VerifyError::Input { detail: format!("data.{detail}") }),
+    }
+}
+
+fn read_rows(table: &mut Table) -> std::result::Result<Option<usize>, DocumentError> {
+    Ok(table.count("rows")?.map(|count| count as usize))
+}
+
+/// Reads a `[data]` table, features as a matrix of f64.
 ///
 /// # Errors
 /// [`VerifyError`] naming the key, or file and line.
-pub fn read_data(mut table: Table, folder: &Path) -> Result<Dataset> {
-    const SOURCES: &str = "digits, csv, gaussian or inline";
+pub fn read_data(table: Table, folder: &Path) -> Result<Dataset> {
+    match read_source(table, folder)? {
+        Source::Matrix(data) => Ok(data),
+        Source::Table(data) => Ok(data.to_dataset()?),
+    }
+}
+
+/// Reads a `[data]` table, features in the number format of their file, which may be larger than memory.
+///
+/// # Errors
+/// As [`read_data`].
+pub fn read_table(table: Table, folder: &Path) -> Result<RegressionTable> {
+    match read_source(table, folder)? {
+        Source::Matrix(data) => Ok(RegressionTable::from_dataset(&data)?),
+        Source::Table(data) => Ok(data),
+    }
+}
+
+/// What a source gives of itself.
+enum Source {
+    Matrix(Dataset),
+    Table(RegressionTable),
+}
+
+fn read_source(mut table: Table, folder: &Path) -> Result<Source> {
     let source = table.required_text("source")?;
-    let standardize = |table: &mut Table, default| -> Result<Standardize> {
-        match table.text("standardize")? {
-            None => Ok(default),
-            Some(text) => text.parse().map_err(|detail| VerifyError::Input { detail: format!("data.{detail}") }),
-        }
-    };
-    let rows = |table: &mut Table| -> std::result::Result<Option<usize>, DocumentError> {
-        Ok(table.count("rows")?.map(|count| count as usize))
-    };
-    let data = match source.as_str() {
+    Ok(match source.as_str() {
         "digits" => {
-            let scaling = standardize(&mut table, Standardize::Center)?;
+            let scaling = read_standardize(&mut table, Standardize::Center)?;
             let one_hot = table.flag("one_hot")?.unwrap_or(true);
-            let rows = rows(&mut table)?;
+            let rows = read_rows(&mut table)?;
             table.finish()?;
-            Dataset::digits(scaling, one_hot, rows)?
+            Source::Matrix(Dataset::digits(scaling, one_hot, rows)?)
         }
         "csv" => {
             let path = PathBuf::from(table.required_text("path")?);
             let target = table.text("target")?;
-            let scaling = standardize(&mut table, Standardize::None)?;
+            let scaling = read_standardize(&mut table, Standardize::None)?;
             let one_hot = table.flag("one_hot")?.unwrap_or(false);
-            let rows = rows(&mut table)?;
+            let rows = read_rows(&mut table)?;
             table.finish()?;
-            Dataset::csv(&folder.join(path), target.as_deref(), scaling, one_hot, rows)?
+            Source::Matrix(Dataset::csv(&folder.join(path), target.as_deref(), scaling, one_hot, rows)?)
+        }
+        "npy" => {
+            let path = folder.join(table.required_text("path")?);
+            let target = folder.join(table.required_text("target")?);
+            let scaling = read_standardize(&mut table, Standardize::None)?;
+            let one_hot = table.flag("one_hot")?.unwrap_or(false);
+            let rows = read_rows(&mut table)?;
+            table.finish()?;
+            Source::Table(RegressionTable::npy(&path, &target, scaling, one_hot, rows)?)
+        }
+        "idx" => {
+            let path = folder.join(table.required_text("path")?);
+            let target = table.text("target")?.map(|target| folder.join(target));
+            let scaling = read_standardize(&mut table, Standardize::None)?;
+            let one_hot = table.flag("one_hot")?.unwrap_or(true);
+            let rows = read_rows(&mut table)?;
+            table.finish()?;
+            Source::Table(RegressionTable::idx(&path, target.as_deref(), scaling, one_hot, rows)?)
+        }
+        "cifar10" => {
+            let path = folder.join(table.required_text("path")?);
+            let scaling = read_standardize(&mut table, Standardize::None)?;
+            let one_hot = table.flag("one_hot")?.unwrap_or(true);
+            let rows = read_rows(&mut table)?;
+            table.finish()?;
+            Source::Table(RegressionTable::cifar10(&path, scaling, one_hot, rows)?)
         }
         "gaussian" => {
             let eigenvalues = table.numbers("eigenvalues")?.ok_or_else(|| DocumentError::Missing {
@@ -308,19 +393,15 @@ pub fn read_data(mut table: Table, folder: &Path) -> Result<Dataset> {
             let rows = table.required_count("rows")? as usize;
             let seed = table.count("seed")?.unwrap_or(1);
             table.finish()?;
-            Dataset::gaussian(&GaussianSpec { eigenvalues, noise, rows, seed })?
+            Source::Matrix(Dataset::gaussian(&GaussianSpec { eigenvalues, noise, rows, seed })?)
         }
         "inline" => {
             let features = table.required_matrix("features")?;
             let targets = table.required_matrix("targets")?;
-            let scaling = standardize(&mut table, Standardize::None)?;
+            let scaling = read_standardize(&mut table, Standardize::None)?;
             table.finish()?;
-            Dataset::inline(features, targets, scaling)?
-        }
-        "npy" | "idx" | "cifar10" => {
-            return Err(table.refuse("source", format!("\"{source}\""), format!("{SOURCES} in this version")).into());
+            Source::Matrix(Dataset::inline(features, targets, scaling)?)
         }
         other => return Err(table.refuse("source", format!("\"{other}\""), SOURCES).into()),
-    };
-    Ok(data)
+    })
 }

@@ -1,12 +1,20 @@
-//! Progress on the terminal, and nothing when the output is no terminal.
+//! Progress: a bar with rate and remaining time on a terminal; where standard error is no terminal, a line now and then for
+//! runs that ask for it.
 
-use std::time::Duration;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressStyle};
+
+/// Time between two lines of a log.
+const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Counts chain-steps.
 pub struct Progress {
     bar: ProgressBar,
+    logged: Mutex<Instant>,
+    /// Whether to say anything at all.
+    silent: bool,
 }
 
 impl Progress {
@@ -20,12 +28,12 @@ impl Progress {
             bar.set_style(style);
         }
         bar.enable_steady_tick(Duration::from_millis(250));
-        Self { bar }
+        Self { bar, logged: Mutex::new(Instant::now()), silent: false }
     }
 
     /// No bar at all.
     pub fn hidden() -> Self {
-        Self { bar: ProgressBar::hidden() }
+        Self { bar: ProgressBar::hidden(), logged: Mutex::new(Instant::now()), silent: true }
     }
 
     /// Names what is running.
@@ -41,6 +49,37 @@ impl Progress {
     /// Chain-steps done.
     pub fn advance(&self, chain_steps: u64) {
         self.bar.inc(chain_steps);
+    }
+
+    /// Chain-steps that an earlier process did: they count, but not for the rate.
+    pub fn resume_at(&self, chain_steps: u64) {
+        self.bar.set_position(chain_steps);
+        self.bar.reset_eta();
+    }
+
+    /// A line on standard error, above the bar.
+    pub fn note(&self, text: &str) {
+        if !self.silent {
+            self.bar.suspend(|| eprintln!("langevin: {text}"));
+        }
+    }
+
+    /// Where no bar is drawn: a line with rate and remaining time, at most once a minute.
+    pub fn log(&self) {
+        let Ok(mut logged) = self.logged.lock() else { return };
+        if self.silent || !self.bar.is_hidden() || logged.elapsed() < LOG_INTERVAL {
+            return;
+        }
+        *logged = Instant::now();
+        let (done, all) = (self.bar.position(), self.bar.length().unwrap_or(0));
+        eprintln!(
+            "langevin: {} of {} chain-steps ({:.1} %), {:.3e} per second, {} left",
+            HumanCount(done),
+            HumanCount(all),
+            100.0 * done as f64 / all.max(1) as f64,
+            self.bar.per_sec(),
+            HumanDuration(self.bar.eta())
+        );
     }
 
     /// Takes the bar away.

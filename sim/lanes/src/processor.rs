@@ -105,4 +105,27 @@ impl Processor {
             _ => kernel.run(Portable),
         }
     }
+
+    /// Runs plain loops compiled for these instructions. The closure should be `#[inline(always)]`, like what it calls.
+    ///
+    /// ```
+    /// let bytes = [1_u8, 2, 3];
+    /// let sum = langevin_lanes::Processor::best().compiled(#[inline(always)] || bytes.iter().map(|&b| u32::from(b)).sum::<u32>());
+    /// assert_eq!(sum, 6);
+    /// ```
+    #[inline]
+    pub fn compiled<R>(self, loops: impl FnOnce() -> R) -> R {
+        self.run(Loops(loops))
+    }
+}
+
+struct Loops<F>(F);
+
+impl<R, F: FnOnce() -> R> Kernel for Loops<F> {
+    type Output = R;
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, _lanes: L) -> R {
+        (self.0)()
+    }
 }

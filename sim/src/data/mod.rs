@@ -1,7 +1,20 @@
-//! Data sets for linear regression: the embedded digits, CSV files, synthetic Gaussian features, arrays given inline.
+//! Data sets for linear regression: the embedded digits, CSV files, synthetic Gaussian features, arrays given inline; and,
+//! mapped where they lie, NumPy arrays, IDX files (MNIST) and CIFAR-10.
+//!
+//! A [`Dataset`] holds its features as a matrix of f64. A [`RegressionTable`] leaves them in the format of their file, so that
+//! they may be larger than memory; it becomes a [`Dataset`] when they are not.
 
+mod cifar10;
 mod digits;
+mod element;
+mod feature_table;
+mod files;
 mod gaussian;
+mod idx;
+mod npy;
+mod passes;
+mod regression_table;
+mod synthetic_cifar10;
 mod table;
 
 use std::path::Path;
@@ -11,6 +24,10 @@ use nalgebra::DMatrix;
 
 use crate::error::{Result, SimError};
 pub use digits::DIGITS_ATTRIBUTION;
+pub use element::Element;
+pub use feature_table::FeatureTable;
+pub use regression_table::RegressionTable;
+pub use synthetic_cifar10::write_synthetic_cifar10;
 
 /// What is done to the features before anything else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,6 +161,48 @@ impl Dataset {
             attribution: None,
             problem: LeastSquares::new(standardized(features, standardize), targets)?,
         })
+    }
+}
+
+impl RegressionTable {
+    /// The training set of CIFAR-10 in its binary version: a folder with `data_batch_1.bin` to `data_batch_5.bin`, or one such
+    /// file. Pixels are in units of 1/255; ten one-hot outputs, or the label itself.
+    ///
+    /// # Errors
+    /// [`SimError::File`]; [`SimError::Table`] for a file that is not a whole number of records or a label above 9 (naming
+    /// the record and its byte); [`SimError::InvalidValue`] for `rows`.
+    pub fn cifar10(path: &Path, standardize: Standardize, one_hot: bool, rows: Option<usize>) -> Result<Self> {
+        cifar10::read(path, standardize, one_hot, rows)
+    }
+
+    /// An IDX file of samples (MNIST's `train-images-idx3-ubyte`) and one of labels; without `target` the labels are looked
+    /// for beside the images under MNIST's name. Bytes are in units of 1/255. Not compressed.
+    ///
+    /// # Errors
+    /// As [`RegressionTable::cifar10`].
+    pub fn idx(
+        path: &Path,
+        target: Option<&Path>,
+        standardize: Standardize,
+        one_hot: bool,
+        rows: Option<usize>,
+    ) -> Result<Self> {
+        idx::read(path, target, standardize, one_hot, rows)
+    }
+
+    /// NumPy arrays: samples along the first axis of `path`, targets (N, or N x outputs) in `target`; C order, any real or
+    /// integer type, values as they are.
+    ///
+    /// # Errors
+    /// As [`RegressionTable::cifar10`]; [`SimError::Theory`] for NaN or an infinity.
+    pub fn npy(
+        path: &Path,
+        target: &Path,
+        standardize: Standardize,
+        one_hot: bool,
+        rows: Option<usize>,
+    ) -> Result<Self> {
+        npy::read(path, target, standardize, one_hot, rows)
     }
 }
 

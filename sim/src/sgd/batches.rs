@@ -5,7 +5,9 @@ use std::sync::Arc;
 use langevin_lanes::{Kernel, Lanes, Processor};
 use langevin_theory::Sampling;
 
+use crate::error::Result;
 use crate::random::{IndexRange, IndexRanges, Stream};
+use crate::saved_state::{StateReader, StateWriter, mismatch};
 
 /// How batches are drawn from a data set: what all chains share.
 #[derive(Clone, Debug)]
@@ -68,25 +70,28 @@ impl Batches {
         &self.drawn[..steps * plan.batch]
     }
 
-    /// The permutation and the place in it: what has to be kept to go on later.
-    pub(super) fn state(&self) -> (&[u32], usize) {
-        (&self.order, self.cursor)
+    /// The order of the samples and the place in it; batches with replacement have neither.
+    pub(super) fn save(&self, state: &mut StateWriter) {
+        state.count(self.cursor as u64);
+        state.indices(&self.order);
     }
 
-    /// Goes on from a kept state; `false` if it does not fit.
-    pub(super) fn restore(&mut self, order: Vec<u32>, cursor: usize) -> bool {
-        let mut seen = vec![false; self.order.len()];
+    pub(super) fn restore(&mut self, state: &mut StateReader<'_>) -> Result<()> {
+        let cursor = state.count()?;
+        let order = state.indices()?;
+        if order.len() != self.order.len() || cursor > order.len() as u64 {
+            let found = format!("place {cursor} in an order of {} samples", order.len());
+            return Err(mismatch(format!("{found}; there are {}", self.order.len())));
+        }
+        let mut seen = vec![false; order.len()];
         for &sample in &order {
             match seen.get_mut(sample as usize) {
                 Some(seen) if !*seen => *seen = true,
-                _ => return false,
+                _ => return Err(mismatch(format!("the order of the samples names {sample} twice or in vain"))),
             }
         }
-        if order.len() != self.order.len() || cursor > order.len() {
-            return false;
-        }
-        (self.order, self.cursor) = (order, cursor);
-        true
+        (self.order, self.cursor) = (order, cursor as usize);
+        Ok(())
     }
 }
 

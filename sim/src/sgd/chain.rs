@@ -1,21 +1,24 @@
-//! One chain: a state that can be run on, kept and taken up again.
+//! One chain: a state that can be run on, saved between two blocks of states, and taken up again.
 
 use langevin_lanes::{LANES, Line, Processor, as_values, as_values_mut};
+use langevin_theory::Hyperparameters;
 use nalgebra::DMatrix;
 
 use super::NoiseSource;
 use super::batches::Batches;
-use super::ensemble::Start;
+use super::ensemble::{BLOCK_STEPS, Start};
 use super::recorder::{Recorder, SLACK};
+use crate::error::Result;
+use crate::observer::{Observer, StateBlock};
 use crate::random::{Stream, fill_normals};
+use crate::saved_state::{StateReader, StateWriter, mismatch};
 
-/// State and scratch of one chain. Coordinates are padded to whole lines.
+/// One chain of an ensemble, between two blocks of states. Coordinates are padded to whole lines.
 #[derive(Clone, Debug)]
 pub struct Chain {
     pub(super) processor: Processor,
-    pub(super) step: u64,
-    /// Whether the initial state has been shown to an observer.
-    pub(super) begun: bool,
+    /// Step number of the next state to hand to an observer.
+    next_step: u64,
     pub(super) stream: Stream,
     pub(super) batches: Batches,
     /// Outputs x lines.
@@ -25,6 +28,8 @@ pub struct Chain {
     pub(super) gradient: Vec<Line>,
     /// Scratch.
     pub(super) noise: Vec<Line>,
+    /// States of the block at hand.
+    rows: Rows,
 }
 
 impl Chain {
@@ -43,68 +48,71 @@ impl Chain {
         };
         Self {
             processor,
-            step: 0,
-            begun: false,
+            next_step: 0,
             stream,
             batches,
             position,
             velocity,
             gradient: zeros,
             noise: Vec::new(),
+            rows: Rows::default(),
         }
     }
 
-    /// Steps done.
-    pub fn step(&self) -> u64 {
-        self.step
+    /// Step number of the next state to hand to an observer; 0 for a fresh chain.
+    pub fn next_step(&self) -> u64 {
+        self.next_step
     }
 
-    /// Everything the chain needs to go on with the same numbers.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let (order, cursor) = self.batches.state();
-        let mut bytes = Vec::new();
-        bytes.extend(self.step.to_le_bytes());
-        bytes.push(u8::from(self.begun));
-        bytes.extend(self.stream.to_bytes());
-        for value in as_values(&self.position).iter().chain(as_values(&self.velocity)) {
-            bytes.extend(value.to_le_bytes());
-        }
-        bytes.extend((cursor as u64).to_le_bytes());
-        for sample in order {
-            bytes.extend(sample.to_le_bytes());
-        }
-        bytes
+    /// Writes the whole state: position, velocity, random stream, order of the samples.
+    pub fn save(&self, state: &mut StateWriter) {
+        state.count(self.next_step);
+        state.piece(&self.stream.to_bytes());
+        state.numbers(as_values(&self.position));
+        state.numbers(as_values(&self.velocity));
+        self.batches.save(state);
     }
 
-    /// Goes on from a kept state of the same chain; `false` if the bytes do not fit, and the chain is then as it was.
-    #[must_use]
-    pub fn restore(&mut self, bytes: &[u8]) -> bool {
-        let mut next = self.clone();
-        if next.read(bytes).is_some() {
-            *self = next;
-            true
-        } else {
-            false
-        }
+    pub(super) fn restore(&mut self, state: &mut StateReader<'_>) -> Result<()> {
+        self.next_step = state.count()?;
+        let stream = state.piece()?;
+        self.stream = Stream::from_bytes(stream)
+            .ok_or_else(|| mismatch(format!("{} bytes are no state of a random stream", stream.len())))?;
+        state.numbers_into(as_values_mut(&mut self.position))?;
+        state.numbers_into(as_values_mut(&mut self.velocity))?;
+        self.batches.restore(state)
     }
 
-    fn read(&mut self, bytes: &[u8]) -> Option<()> {
-        let (step, bytes) = bytes.split_first_chunk::<8>()?;
-        let (&begun, bytes) = bytes.split_first()?;
-        let (stream, mut bytes) = bytes.split_first_chunk::<{ Stream::SIZE }>()?;
-        self.step = u64::from_le_bytes(*step);
-        self.begun = begun == 1;
-        self.stream = Stream::from_bytes(stream)?;
-        for value in as_values_mut(&mut self.position).iter_mut().chain(as_values_mut(&mut self.velocity)) {
-            let (number, rest) = bytes.split_first_chunk::<8>()?;
-            *value = f64::from_le_bytes(*number);
-            bytes = rest;
+    /// Runs the next block of states, at most to the one after `last_step` steps, and gives the number of states in it.
+    pub(super) fn advance_block(
+        &mut self,
+        noise: &NoiseSource,
+        sgd: &Hyperparameters,
+        last_step: u64,
+        observer: &mut impl Observer,
+    ) -> u64 {
+        let (dimension, outputs) = (noise.dimension(), noise.outputs());
+        let states = (last_step + 1 - self.next_step).min(BLOCK_STEPS);
+        // taken out, so that the chain can be run on while they are written
+        let mut rows = std::mem::take(&mut self.rows);
+        let mut recorder = rows.recorder(dimension, outputs, states as usize);
+        let mut steps = states as usize;
+        if self.next_step == 0 {
+            recorder.record(noise.lines(), &self.position, &self.velocity);
+            steps -= 1;
         }
-        let (cursor, bytes) = bytes.split_first_chunk::<8>()?;
-        let cursor = usize::try_from(u64::from_le_bytes(*cursor)).ok()?;
-        let (order, rest) = bytes.as_chunks::<4>();
-        let order = order.iter().map(|sample| u32::from_le_bytes(*sample)).collect();
-        (rest.is_empty() && self.batches.restore(order, cursor)).then_some(())
+        if steps > 0 {
+            noise.advance(self, sgd, steps, recorder);
+        }
+        observer.observe(&StateBlock {
+            first_step: self.next_step,
+            positions: &rows.positions[..rows.filled],
+            velocities: &rows.velocities[..rows.filled],
+            width: dimension * outputs,
+        });
+        self.rows = rows;
+        self.next_step += states;
+        states
     }
 }
 
@@ -137,7 +145,7 @@ impl Start {
 
 /// States after consecutive steps: rows of outputs x dimension coordinates, and room to write whole lines.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Rows {
+struct Rows {
     positions: Vec<f64>,
     velocities: Vec<f64>,
     filled: usize,
@@ -145,24 +153,10 @@ pub(super) struct Rows {
 
 impl Rows {
     /// Somewhere to write some rows.
-    pub(super) fn recorder(&mut self, dimension: usize, outputs: usize, rows: usize) -> Recorder<'_> {
+    fn recorder(&mut self, dimension: usize, outputs: usize, rows: usize) -> Recorder<'_> {
         self.filled = rows * outputs * dimension;
         self.positions.resize(self.filled + SLACK, 0.0);
         self.velocities.resize(self.filled + SLACK, 0.0);
         Recorder { positions: &mut self.positions, velocities: &mut self.velocities, dimension, next: 0 }
-    }
-
-    /// One row: the state of a chain.
-    pub(super) fn show(&mut self, chain: &Chain, dimension: usize, outputs: usize) {
-        let lines = chain.position.len() / outputs;
-        self.recorder(dimension, outputs, 1).record(lines, &chain.position, &chain.velocity);
-    }
-
-    pub(super) fn positions(&self) -> &[f64] {
-        &self.positions[..self.filled]
-    }
-
-    pub(super) fn velocities(&self) -> &[f64] {
-        &self.velocities[..self.filled]
     }
 }

@@ -1,5 +1,6 @@
 //! Independent chains of the recursion (2), over all cores. Chain c of seed s draws from the random stream (s, c) alone, so
-//! its numbers depend on nothing else.
+//! its numbers depend on nothing else. A chain can be left between two blocks of states, saved, and taken up again with the
+//! same bits.
 
 use langevin_lanes::Processor;
 use langevin_theory::Hyperparameters;
@@ -7,13 +8,23 @@ use nalgebra::DMatrix;
 use rayon::prelude::*;
 
 use super::NoiseSource;
-use super::chain::{Chain, Rows};
+use super::chain::Chain;
 use crate::error::{Result, SimError};
-use crate::observer::{Observer, StateBlock};
+use crate::observer::Observer;
 use crate::random::Stream;
+use crate::saved_state::StateReader;
 
-/// Steps per block handed to observers. The initial state is a block of its own.
-pub const BLOCK: u64 = 32;
+/// States per block handed to observers. Blocks begin at its multiples.
+pub const BLOCK_STEPS: u64 = 32;
+
+/// Blocks of [`Ensemble::run`] between two reports of progress.
+const BLOCKS_PER_REPORT: u64 = 16;
+
+/// The vector instructions that this machine runs chains with. They decide last bits: of the chains only where there is no
+/// fused multiply-add, but also of the matrices that a problem is prepared with.
+pub fn instruction_set() -> String {
+    format!("{} {}", std::env::consts::ARCH, Processor::best().level().name())
+}
 
 /// Where chains start.
 #[derive(Clone, Debug)]
@@ -115,48 +126,62 @@ impl Ensemble {
             .par_iter()
             .map(|&number| {
                 let mut observer = observer();
-                self.advance(&mut self.chain(number), steps, &mut observer, progress);
+                let mut chain = self.chain(number);
+                while chain.next_step() <= steps {
+                    progress(self.advance(&mut chain, steps, BLOCKS_PER_REPORT, &mut observer));
+                }
                 observer.finish()
             })
             .collect()
     }
 
-    /// A chain at its start.
+    /// A chain before its first state.
+    ///
+    /// ```
+    /// # use langevin_sim::observer::{Observer, SnapshotObserver};
+    /// # use langevin_sim::saved_state::{StateReader, StateWriter};
+    /// # use langevin_sim::sgd::{Ensemble, MinibatchNoise, NoiseSource, Start};
+    /// # use langevin_theory::{Hyperparameters, LeastSquares, Sampling};
+    /// # use nalgebra::DMatrix;
+    /// # let data = LeastSquares::new(DMatrix::from_element(4, 1, 1.0), DMatrix::from_element(4, 1, 2.0)).unwrap();
+    /// # let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 2).unwrap();
+    /// # let noise = NoiseSource::Minibatch(MinibatchNoise::new(&data, &sgd, Sampling::WithReplacement).unwrap());
+    /// # let ensemble = Ensemble::new(noise, &sgd, Start::Fixed(DMatrix::zeros(1, 1)), 1).unwrap();
+    /// let mut observer = SnapshotObserver::new(&[100]);
+    /// let mut chain = ensemble.chain(7);
+    /// ensemble.advance(&mut chain, 100, 2, &mut observer); // two of four blocks
+    /// let mut state = StateWriter::default();
+    /// chain.save(&mut state);
+    /// let bytes = state.into_bytes();
+    /// let mut resumed = ensemble.restore(7, &mut StateReader::new(&bytes)).unwrap();
+    /// assert_eq!(resumed.next_step(), 64);
+    /// ensemble.advance(&mut resumed, 100, 2, &mut observer);
+    /// assert_eq!(observer.finish(), ensemble.run(7..8, 100, || SnapshotObserver::new(&[100]), &|_| ())[0]);
+    /// ```
     pub fn chain(&self, number: u64) -> Chain {
         Chain::new(self.processor, &self.noise, &self.start, Stream::new(self.seed, number))
     }
 
-    /// Runs a chain on until it has done `steps` steps, and shows the observer every state, the initial one included. A
-    /// chain may be run in several calls, and kept in between ([`Chain::to_bytes`]): where each call but the last ends at a
-    /// multiple of [`BLOCK`] steps, the observer sees the same blocks as in one call.
-    pub fn advance(
-        &self,
-        chain: &mut Chain,
-        steps: u64,
-        observer: &mut impl Observer,
-        progress: &(dyn Fn(u64) + Sync),
-    ) {
-        let (dimension, outputs) = (self.noise.dimension(), self.noise.outputs());
-        let mut rows = Rows::default();
-        let mut observe = |rows: &Rows, first_step| {
-            observer.observe(&StateBlock {
-                first_step,
-                positions: rows.positions(),
-                velocities: rows.velocities(),
-                width: dimension * outputs,
-            });
-        };
-        if !chain.begun {
-            chain.begun = true;
-            rows.show(chain, dimension, outputs);
-            observe(&rows, 0);
+    /// A chain where [`Chain::save`] left it.
+    ///
+    /// # Errors
+    /// [`SimError::SavedState`] when it is not the state of a chain of this problem.
+    pub fn restore(&self, number: u64, state: &mut StateReader<'_>) -> Result<Chain> {
+        let mut chain = self.chain(number);
+        chain.restore(state)?;
+        Ok(chain)
+    }
+
+    /// Runs a chain for some blocks of states, at most to the state after `last_step` steps, and gives the number of states
+    /// handed to the observer.
+    pub fn advance(&self, chain: &mut Chain, last_step: u64, blocks: u64, observer: &mut impl Observer) -> u64 {
+        let mut handed = 0;
+        for _ in 0..blocks {
+            if chain.next_step() > last_step {
+                break;
+            }
+            handed += chain.advance_block(&self.noise, &self.sgd, last_step, observer);
         }
-        while chain.step < steps {
-            let count = (steps - chain.step).min(BLOCK);
-            self.noise.advance(chain, &self.sgd, count as usize, &mut rows);
-            observe(&rows, chain.step + 1);
-            chain.step += count;
-            progress(count);
-        }
+        handed
     }
 }

@@ -6,8 +6,9 @@ use langevin_theory::Hyperparameters;
 use nalgebra::DMatrix;
 
 use super::batch_kernel::Update;
-use super::chain::{Chain, Rows};
+use super::chain::Chain;
 use super::gaussian_kernel::GaussianSteps;
+use super::recorder::Recorder;
 use crate::error::{Result, SimError};
 
 /// Curvature rho_i and linear term of each coordinate, and a root of the noise covariance per step, for each output.
@@ -90,7 +91,7 @@ impl GaussianNoise {
     }
 
     /// Runs a chain for some steps and records the states after each.
-    pub(super) fn advance(&self, chain: &mut Chain, sgd: &Hyperparameters, steps: usize, rows: &mut Rows) {
+    pub(super) fn advance(&self, chain: &mut Chain, sgd: &Hyperparameters, steps: usize, recorder: Recorder<'_>) {
         let Chain { processor, stream, position, velocity, noise, .. } = chain;
         processor.run(GaussianSteps {
             steps,
@@ -102,7 +103,7 @@ impl GaussianNoise {
             velocity,
             noise,
             stream,
-            recorder: rows.recorder(self.dimension, self.roots.len(), steps),
+            recorder,
         });
     }
 }

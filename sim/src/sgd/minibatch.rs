@@ -7,7 +7,8 @@ use langevin_theory::{Hyperparameters, LeastSquares, Sampling};
 
 use super::batch_kernel::{BatchSteps, Update};
 use super::batches::BatchPlan;
-use super::chain::{Chain, Rows};
+use super::chain::Chain;
+use super::recorder::Recorder;
 use crate::error::Result;
 
 /// A data set laid out for gathering rows, and a sampling scheme. Clones share the data.
@@ -62,7 +63,7 @@ impl MinibatchNoise {
     }
 
     /// Runs a chain for some steps and records the states after each.
-    pub(super) fn advance(&self, chain: &mut Chain, sgd: &Hyperparameters, steps: usize, rows: &mut Rows) {
+    pub(super) fn advance(&self, chain: &mut Chain, sgd: &Hyperparameters, steps: usize, recorder: Recorder<'_>) {
         let Chain { processor, stream, batches, position, velocity, gradient, .. } = chain;
         let batches = batches.draw(*processor, &self.plan, stream, steps);
         let update = Update::new(sgd, 1.0 / self.plan.batch() as f64);
@@ -76,7 +77,7 @@ impl MinibatchNoise {
             velocity,
             gradient,
             lines: self.lines(),
-            recorder: rows.recorder(self.dimension, self.outputs, steps),
+            recorder,
         });
     }
 }

@@ -8,11 +8,15 @@ mod gaussian;
 mod gaussian_kernel;
 mod minibatch;
 mod recorder;
+mod table_chain;
+mod table_gradient;
 
 pub use chain::Chain;
-pub use ensemble::{BLOCK, Ensemble, Start};
+pub use ensemble::{BLOCK_STEPS, Ensemble, Start, instruction_set};
 pub use gaussian::GaussianNoise;
 pub use minibatch::MinibatchNoise;
+pub use table_chain::TableChain;
+pub use table_gradient::TableGradient;
 
 use langevin_theory::Hyperparameters;
 
@@ -51,10 +55,10 @@ impl NoiseSource {
     }
 
     /// Runs a chain for some steps and records the states after each.
-    fn advance(&self, chain: &mut Chain, sgd: &Hyperparameters, steps: usize, rows: &mut chain::Rows) {
+    fn advance(&self, chain: &mut Chain, sgd: &Hyperparameters, steps: usize, recorder: recorder::Recorder<'_>) {
         match self {
-            Self::Minibatch(noise) => noise.advance(chain, sgd, steps, rows),
-            Self::Gaussian(noise) => noise.advance(chain, sgd, steps, rows),
+            Self::Minibatch(noise) => noise.advance(chain, sgd, steps, recorder),
+            Self::Gaussian(noise) => noise.advance(chain, sgd, steps, recorder),
         }
     }
 }

@@ -3,10 +3,10 @@
 
 use approx::assert_relative_eq;
 use langevin_lanes::{Level, Processor};
-use langevin_sim::block_observers::{CoordinateObserver, DistanceObserver, SecondMomentObserver};
-use langevin_sim::observer::{Observer, SnapshotObserver};
+use langevin_sim::observer::{CoordinateObserver, DistanceObserver, Observer, SecondMomentObserver, SnapshotObserver};
 use langevin_sim::random::{Stream, fill_normals};
-use langevin_sim::sgd::{BLOCK, Ensemble, GaussianNoise, MinibatchNoise, NoiseSource, Start};
+use langevin_sim::saved_state::{StateReader, StateWriter};
+use langevin_sim::sgd::{BLOCK_STEPS, Ensemble, GaussianNoise, MinibatchNoise, NoiseSource, Start};
 use langevin_theory::{Hyperparameters, LeastSquares, Sampling};
 use nalgebra::DMatrix;
 use proptest::prelude::*;
@@ -62,7 +62,9 @@ fn batches(sampling: Sampling, samples: usize, batch: usize, steps: usize, chain
         }
     };
     while all.len() < steps {
-        let block = (steps - all.len()).min(BLOCK as usize);
+        // the first block holds the initial state and one step less
+        let full = BLOCK_STEPS as usize - usize::from(all.is_empty());
+        let block = (steps - all.len()).min(full);
         match sampling {
             Sampling::WithReplacement => {
                 let count = (block * batch).next_multiple_of(16);
@@ -192,15 +194,18 @@ proptest! {
         let ensemble = Ensemble::new(noise, &sgd, Start::Fixed(DMatrix::zeros(dimension, outputs)), 4).unwrap();
         let kept: Vec<u64> = (0..=200).collect();
         let mut whole = SnapshotObserver::new(&kept);
-        ensemble.advance(&mut ensemble.chain(7), 200, &mut whole, &|_| ());
+        ensemble.advance(&mut ensemble.chain(7), 200, u64::MAX, &mut whole);
         let mut parts = SnapshotObserver::new(&kept);
         let mut chain = ensemble.chain(7);
-        ensemble.advance(&mut chain, cut * BLOCK, &mut parts, &|_| ());
-        let bytes = chain.to_bytes();
-        let mut again = ensemble.chain(7);
-        prop_assert!(!again.restore(&bytes[1..]));
-        prop_assert!(again.restore(&bytes));
-        ensemble.advance(&mut again, 200, &mut parts, &|_| ());
+        ensemble.advance(&mut chain, 200, cut, &mut parts);
+        let mut state = StateWriter::default();
+        chain.save(&mut state);
+        let bytes = state.into_bytes();
+        prop_assert!(ensemble.restore(7, &mut StateReader::new(&bytes[1..])).is_err());
+        let mut state = StateReader::new(&bytes);
+        let mut again = ensemble.restore(7, &mut state).unwrap();
+        prop_assert!(state.finish().is_ok());
+        ensemble.advance(&mut again, 200, u64::MAX, &mut parts);
         prop_assert_eq!(whole.finish(), parts.finish());
     }
 }

@@ -1,8 +1,9 @@
 //! Tests of the simulator: data readers, and the recursion against a plain loop.
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::float_cmp, missing_docs)]
 
 mod data;
 mod kernels;
 mod ou;
 mod random;
 mod recursion;
+mod tables;

@@ -1,7 +1,10 @@
 //! The kernels against plain loops, and the sampling schemes against what defines them.
 
-use langevin_sim::observer::{DisplacementObserver, EnergyObserver, SnapshotObserver};
-use langevin_sim::sgd::{Ensemble, GaussianNoise, MinibatchNoise, NoiseSource, Start};
+use langevin_sim::observer::{
+    AutocovarianceObserver, DisplacementObserver, EnergyObserver, Observer, ResumableObserver, SnapshotObserver,
+};
+use langevin_sim::saved_state::{StateReader, StateWriter};
+use langevin_sim::sgd::{BLOCK_STEPS, Ensemble, GaussianNoise, MinibatchNoise, NoiseSource, Start};
 use langevin_theory::{Hyperparameters, LeastSquares, Sampling};
 use nalgebra::DMatrix;
 
@@ -141,5 +144,46 @@ fn gaussian_noise_has_its_covariance() {
         let mean = states.iter().map(|state| state[(0, i)] * state[(0, j)]).sum::<f64>() / 40_000.0;
         let spread = ((covariance[(i, i)] * covariance[(j, j)] + covariance[(i, j)].powi(2)) / 40_000.0_f64).sqrt();
         assert!((mean - covariance[(i, j)]).abs() < 7.0 * spread);
+    }
+}
+
+/// A chain left after any block, saved, and restored with its observers goes on with the same bits, for every way to draw
+/// batches.
+#[test]
+fn chains_resume_with_the_same_bits() {
+    let data = regression(20, 5, 2);
+    let sgd = Hyperparameters::new(0.05, 0.8, 0.1, 4).unwrap();
+    let centre = [0.2; 10];
+    let (lags, from_zero) = ([1, 3, 40, 90], [0, 2, 64]);
+    let observer = || {
+        (
+            (EnergyObserver::new(&centre, 5), DisplacementObserver::new(&lags, 7)),
+            (AutocovarianceObserver::new(&from_zero, 11, &centre, 5), Some(SnapshotObserver::new(&[0, 50, 199]))),
+        )
+    };
+    for sampling in [Sampling::WithReplacement, Sampling::WithoutReplacement, Sampling::Reshuffle] {
+        let ensemble = ensemble(&data, &sgd, sampling);
+        let whole = &ensemble.run(3..4, 199, observer, &|_| ())[0];
+        for blocks in 0..=7 {
+            let (mut chain, mut watcher) = (ensemble.chain(3), observer());
+            ensemble.advance(&mut chain, 199, blocks, &mut watcher);
+            assert_eq!(chain.next_step(), (blocks * BLOCK_STEPS).min(200));
+            let mut state = StateWriter::default();
+            chain.save(&mut state);
+            watcher.save(&mut state);
+            let bytes = state.into_bytes();
+            let mut state = StateReader::new(&bytes);
+            let (mut chain, mut watcher) = (ensemble.restore(3, &mut state).unwrap(), observer());
+            watcher.restore(&mut state).unwrap();
+            state.finish().unwrap();
+            ensemble.advance(&mut chain, 199, u64::MAX, &mut watcher);
+            assert_eq!(&watcher.finish(), whole, "{sampling:?} after {blocks} blocks");
+            // every shorter state is refused
+            for length in (0..bytes.len()).step_by(29) {
+                let mut state = StateReader::new(&bytes[..length]);
+                let restored = ensemble.restore(3, &mut state).and_then(|_| observer().restore(&mut state));
+                assert!(restored.is_err(), "{length} of {} bytes", bytes.len());
+            }
+        }
     }
 }

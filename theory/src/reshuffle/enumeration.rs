@@ -109,6 +109,7 @@ impl ReshuffledLaw {
     ///
     /// ```
     /// use langevin_theory::reshuffle::ReshuffledLaw;
+    /// // twelve samples one by one in two dimensions are well within reach
     /// assert!(ReshuffledLaw::multiplications(12, 1, 2) < ReshuffledLaw::MOST_WORK);
     /// ```
     pub const MOST_WORK: f64 = 2e10;

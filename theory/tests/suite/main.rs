@@ -23,6 +23,7 @@ mod fokker_planck;
 mod invalid_input;
 mod langevin_law;
 mod langevin_mode;
+mod large_matrices;
 mod limit_order;
 mod linear_algebra;
 mod minibatch;

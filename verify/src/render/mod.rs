@@ -20,6 +20,7 @@
 //! ```
 
 use crate::compare::Comparison;
+use crate::modes_run::ModesRun;
 use crate::report::Report;
 
 mod comparison;
@@ -29,6 +30,7 @@ mod html;
 mod junit;
 mod markdown;
 mod mathematics;
+mod modes;
 mod number;
 mod plots;
 mod wording;
@@ -87,4 +89,18 @@ pub fn comparison_markdown(comparison: &Comparison) -> String {
 /// [`RenderError::Template`] if the template cannot be filled in.
 pub fn comparison_html(comparison: &Comparison) -> Result<String, RenderError> {
     comparison::html(comparison)
+}
+
+/// Figure 2 of a run that records modes, as one HTML page that needs nothing else.
+///
+/// # Errors
+///
+/// [`RenderError::Template`] if the template cannot be filled in.
+pub fn modes_html(run: &ModesRun) -> Result<String, RenderError> {
+    modes::html(run)
+}
+
+/// Figure 2 of a run that records modes, as one SVG file.
+pub fn modes_svg(run: &ModesRun) -> String {
+    modes::svg(run)
 }

@@ -10,6 +10,7 @@
 //! still has its colours. Series differ in dash or shape as well as in colour.
 
 use crate::compare::Comparison;
+use crate::modes_run::ModeTrajectory;
 use crate::report::Figures;
 
 mod axis;
@@ -25,6 +26,7 @@ mod panel;
 mod phase_space;
 mod rivals;
 mod sweeps;
+mod top_mode;
 mod trajectory;
 
 /// One figure: panels and the legend they share.
@@ -91,6 +93,11 @@ pub(super) fn all(figures: &Figures) -> Vec<Plot> {
 /// The figures of a comparison of theories.
 pub(super) fn rivals(comparison: &Comparison) -> Vec<Plot> {
     rivals::plots(comparison)
+}
+
+/// Figure 2 on one chain.
+pub(super) fn top_mode(trajectories: &[ModeTrajectory]) -> Option<Plot> {
+    top_mode::plot(trajectories)
 }
 
 #[cfg(test)]

@@ -1,0 +1,146 @@
+//! Sums of coordinates and their products over states, over lanes and within blocks first: the rounding of a long chain grows
+//! with the number of its blocks, not of its steps.
+
+use langevin_lanes::{Kernel, LANES, Lanes, Processor};
+
+use super::{Observer, ResumableObserver, StateBlock, part};
+use crate::error::Result;
+use crate::saved_state::{StateReader, StateWriter};
+
+/// Sums over states of x, v, x^2, x v and v^2, coordinate by coordinate; x is the deviation from a centre.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CoordinateSums {
+    /// Number of states.
+    pub count: u64,
+    /// Sum of x.
+    pub position: Vec<f64>,
+    /// Sum of v.
+    pub velocity: Vec<f64>,
+    /// Sum of x^2.
+    pub position_square: Vec<f64>,
+    /// Sum of x v.
+    pub product: Vec<f64>,
+    /// Sum of v^2.
+    pub velocity_square: Vec<f64>,
+}
+
+/// Collects [`CoordinateSums`].
+///
+/// ```
+/// use langevin_sim::observer::CoordinateObserver;
+/// use langevin_sim::{Observer, StateBlock};
+/// let mut observer = CoordinateObserver::new(&[1.0]);
+/// observer.observe(&StateBlock { first_step: 0, positions: &[2.0, 4.0], velocities: &[0.5, 1.0], width: 1 });
+/// let sums = observer.finish();
+/// assert_eq!((sums.position[0], sums.product[0], sums.velocity_square[0]), (4.0, 3.5, 1.25));
+/// ```
+#[derive(Clone, Debug)]
+pub struct CoordinateObserver<'a> {
+    processor: Processor,
+    centre: &'a [f64],
+    sums: CoordinateSums,
+}
+
+impl<'a> CoordinateObserver<'a> {
+    /// For states as wide as the centre.
+    pub fn new(centre: &'a [f64]) -> Self {
+        let zero = vec![0.0; centre.len()];
+        let sums = CoordinateSums {
+            count: 0,
+            position: zero.clone(),
+            velocity: zero.clone(),
+            position_square: zero.clone(),
+            product: zero.clone(),
+            velocity_square: zero,
+        };
+        Self { processor: Processor::best(), centre, sums }
+    }
+}
+
+impl Observer for CoordinateObserver<'_> {
+    type Output = CoordinateSums;
+
+    fn observe(&mut self, block: &StateBlock<'_>) {
+        self.sums.count += (block.positions.len() / block.width) as u64;
+        self.processor.run(AddMoments { block, centre: self.centre, sums: &mut self.sums });
+    }
+
+    fn finish(self) -> CoordinateSums {
+        self.sums
+    }
+}
+
+impl ResumableObserver for CoordinateObserver<'_> {
+    fn save(&self, state: &mut StateWriter) {
+        let CoordinateSums { count, position, velocity, position_square, product, velocity_square } = &self.sums;
+        state.count(*count);
+        for sums in [position, velocity, position_square, product, velocity_square] {
+            state.numbers(sums);
+        }
+    }
+
+    fn restore(&mut self, state: &mut StateReader<'_>) -> Result<()> {
+        let CoordinateSums { count, position, velocity, position_square, product, velocity_square } = &mut self.sums;
+        *count = state.count()?;
+        for sums in [position, velocity, position_square, product, velocity_square] {
+            state.numbers_into(sums)?;
+        }
+        Ok(())
+    }
+}
+
+struct AddMoments<'a> {
+    block: &'a StateBlock<'a>,
+    centre: &'a [f64],
+    sums: &'a mut CoordinateSums,
+}
+
+impl Kernel for AddMoments<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) {
+        let width = self.block.width;
+        let mut first = 0;
+        while first < width {
+            let count = LANES.min(width - first);
+            let centre = part(lanes, &self.centre[first..]);
+            let sums = if count == LANES {
+                let rows = self.block.positions.chunks_exact(width).zip(self.block.velocities.chunks_exact(width));
+                add_moments(lanes, centre, rows.map(|(position, velocity)| (&position[first..], &velocity[first..])))
+            } else {
+                // lanes beyond the row belong to the next one and are left out in the end
+                let places = (first..self.block.positions.len()).step_by(width);
+                let (positions, velocities) = (self.block.positions, self.block.velocities);
+                add_moments(lanes, centre, places.map(|place| (&positions[place..], &velocities[place..])))
+            };
+            let CoordinateSums { position, velocity, position_square, product, velocity_square, .. } = &mut *self.sums;
+            for (total, sum) in [position, velocity, position_square, product, velocity_square].into_iter().zip(sums) {
+                let mut values = [0.0; LANES];
+                lanes.store(sum, &mut values);
+                total[first..first + count].iter_mut().zip(values).for_each(|(total, value)| *total += value);
+            }
+            first += LANES;
+        }
+    }
+}
+
+/// Sums of x, v, x^2, x v and v^2 of eight coordinates.
+#[inline(always)]
+fn add_moments<'a, L: Lanes>(
+    lanes: L,
+    centre: L::F,
+    states: impl Iterator<Item = (&'a [f64], &'a [f64])>,
+) -> [L::F; 5] {
+    let mut sums = [lanes.splat(0.0); 5];
+    for (position, velocity) in states {
+        let x = lanes.sub(part(lanes, position), centre);
+        let v = part(lanes, velocity);
+        sums[0] = lanes.add(sums[0], x);
+        sums[1] = lanes.add(sums[1], v);
+        sums[2] = lanes.mul_add(x, x, sums[2]);
+        sums[3] = lanes.mul_add(x, v, sums[3]);
+        sums[4] = lanes.mul_add(v, v, sums[4]);
+    }
+    sums
+}
