@@ -52,6 +52,11 @@ fn predictions_of_the_general_kinds_equal_the_reference_values() {
     compare(include_str!("../reference/general_cases.json"), 55);
 }
 
+#[test]
+fn predictions_close_to_a_border_equal_the_reference_values() {
+    compare(include_str!("../reference/edge_cases.json"), 13);
+}
+
 fn compare(text: &str, at_least: usize) {
     let cases: Vec<Value> = serde_json::from_str(text).expect("the case file is JSON");
     assert!(cases.len() >= at_least, "only {} cases", cases.len());

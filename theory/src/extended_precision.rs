@@ -26,6 +26,9 @@ pub(crate) trait Number:
     /// Relative rounding error.
     const EPSILON: f64;
 
+    /// The nearest number of this kind.
+    fn nearest(number: Extended) -> Self;
+
     /// The nearest double.
     fn value(self) -> f64;
 
@@ -38,6 +41,10 @@ pub(crate) trait Number:
 
 impl Number for f64 {
     const EPSILON: f64 = f64::EPSILON;
+
+    fn nearest(number: Extended) -> Self {
+        number.value()
+    }
 
     fn value(self) -> f64 {
         self
@@ -54,6 +61,10 @@ impl Number for f64 {
 
 impl Number for Extended {
     const EPSILON: f64 = f64::EPSILON * f64::EPSILON;
+
+    fn nearest(number: Extended) -> Self {
+        number
+    }
 
     fn value(self) -> f64 {
         Extended::value(self)

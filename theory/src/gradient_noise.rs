@@ -17,6 +17,11 @@ use crate::quadratic::LeastSquares;
 #[doc = equation!(
     r"\Sigma(\theta) = \frac1N \sum_{n=1}^N r_n^2\, x_n x_n^\top - g g^\top, \qquad g = \frac1N X^\top r."
 )]
+/// Residuals within rounding of zero count as zero: data that are fit exactly have no noise. An entry is zero when it is at
+/// most (d + 2) relative roundings of the terms it is the sum of: d + 1 from the sum, and one from the position,
+#[doc = equation!(
+    r"|r_n| \le (d + 2)\, \varepsilon \Bigl( \sum_i |x_{ni} \theta_i| + |y_n| \Bigr) \;\Rightarrow\; r_n = 0, \qquad \varepsilon = 2^{-52}."
+)]
 /// It is that of one sample: a batch mean has [`Sampling::noise_factor`](crate::Sampling::noise_factor) times it.
 ///
 /// # Errors
@@ -38,8 +43,25 @@ pub fn covariance(data: &LeastSquares, position: &DMatrix<f64>, output: usize) -
             expected: format!("below {}", data.outputs()),
         });
     }
-    let residual = data.features() * position.column(output) - data.targets().column(output);
-    Ok(gradient_covariance(data.features(), &residual))
+    Ok(gradient_covariance(data.features(), &residual(data, position, output)))
+}
+
+/// The residuals X theta - y of one output (N entries), zero where they are within rounding of it.
+pub(crate) fn residual(data: &LeastSquares, position: &DMatrix<f64>, output: usize) -> DVector<f64> {
+    let (place, targets) = (position.column(output), data.targets().column(output));
+    let mut residual = data.features() * place - targets;
+    // the terms, column by column as matrices are stored
+    let mut terms = targets.abs();
+    for (column, weight) in data.features().column_iter().zip(place.iter()) {
+        terms.zip_apply(&column, |sum, entry| *sum += (entry * weight).abs());
+    }
+    let roundings = (data.dimension() + 2) as f64 * f64::EPSILON;
+    residual.zip_apply(&terms, |entry, size| {
+        if entry.abs() <= roundings * size {
+            *entry = 0.0;
+        }
+    });
+    residual
 }
 
 /// Covariance over samples of the gradients x_n r_n, from centred gradients: positive semi-definite by construction,

@@ -31,9 +31,11 @@
 mod cholesky;
 pub mod diffusion;
 pub mod discrete;
+mod eigenvalue_clusters;
 pub mod error;
 mod extended_precision;
 pub mod fokker_planck;
+mod gaussian_elimination;
 pub mod gradient_noise;
 pub mod hyperparameters;
 pub mod langevin;

@@ -333,7 +333,7 @@ fn gaussian_problem(
 fn noise_in_eigenbasis(prepared: &Prepared, decay: f64) -> Result<DMatrix<f64>> {
     let minimum = prepared.quadratic.minimum_ridge(decay);
     let covariance = gradient_noise::covariance(&prepared.dataset.problem, &minimum, 0)?;
-    Ok(prepared.quadratic.to_eigenbasis(&covariance))
+    Ok(prepared.quadratic.to_eigenbasis(&covariance)?)
 }
 
 /// Scenarios that do not depend on the data set: every regime, the stability edge, wrong theories, enumerated batches.

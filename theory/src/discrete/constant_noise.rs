@@ -97,7 +97,7 @@ impl ConstantNoiseLaw {
                 ModeMap::with_curvature(learning_rate, momentum, curvature)
             })
             .collect();
-        Ok(Self { quadratic: quadratic.clone(), maps, noise: quadratic.to_eigenbasis(noise_covariance) })
+        Ok(Self { quadratic: quadratic.clone(), maps, noise: quadratic.to_eigenbasis(noise_covariance)? })
     }
 
     /// The map of each eigendirection (d of them), by descending curvature.
@@ -117,7 +117,7 @@ impl ConstantNoiseLaw {
     /// The law of one eigendirection by itself, counted from 0 by descending curvature.
     ///
     /// # Errors
-    /// [`TheoryError::InvalidValue`] for a direction whose noise is negative by more than rounding.
+    /// [`TheoryError::Shape`] for a direction that does not exist.
     ///
     /// ```
     /// # use langevin_theory::{Quadratic, discrete::ConstantNoiseLaw};
@@ -126,9 +126,18 @@ impl ConstantNoiseLaw {
     /// let law =
     ///     ConstantNoiseLaw::new(&loss, 0.5, 0.5, 0.0, &dmatrix![1.0, 0.5; 0.5, 1.0]).unwrap();
     /// assert!((law.mode(1).unwrap().velocity_variance().unwrap() - 1.6).abs() < 1e-15);
+    /// assert!(law.mode(2).is_err());
     /// ```
     pub fn mode(&self, index: usize) -> Result<ModeLaw> {
-        ModeLaw::new(self.maps[index], self.noise[(index, index)].max(0.0))
+        let Some(map) = self.maps.get(index) else {
+            return Err(TheoryError::Shape {
+                name: "direction",
+                found: format!("index {index}"),
+                expected: format!("below {}", self.maps.len()),
+            });
+        };
+        // a variance below zero is a rounding error: the noise covariance was found positive semi-definite
+        ModeLaw::new(*map, self.noise[(index, index)].max(0.0))
     }
 
     fn modes(&self) -> impl Iterator<Item = Result<ModeLaw>> + '_ {
@@ -371,7 +380,7 @@ pub(crate) fn rotate_blocks(quadratic: &Quadratic, matrix: &DMatrix<f64>) -> DMa
     let mut rotated = DMatrix::zeros(2 * size, 2 * size);
     for (row, column) in [(0, 0), (0, size), (size, 0), (size, size)] {
         let block = matrix.view((row, column), (size, size)).into_owned();
-        rotated.view_mut((row, column), (size, size)).copy_from(&quadratic.from_eigenbasis(&block));
+        rotated.view_mut((row, column), (size, size)).copy_from(&quadratic.rotated_back(&block));
     }
     rotated
 }

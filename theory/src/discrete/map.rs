@@ -350,14 +350,15 @@ impl ModeMap {
     /// W_n where the roots have negative real parts: u is of order one, so 1 - A_n does not cancel, while doubling
     /// would amplify rounding errors (A_n is far above 1 in between).
     fn oscillating_sum(&self, n: u64) -> f64 {
-        (1.0 - (self.impulse(n + 1) - self.momentum * self.impulse(n))) / self.rate_times_curvature
+        (1.0 - (self.impulse(n.saturating_add(1)) - self.momentum * self.impulse(n))) / self.rate_times_curvature
     }
 
     /// The three functions of n that make up M^n, given W_n.
     fn power_with_sum(&self, n: u64, sum: f64) -> MapPower {
         let impulse = self.impulse(n);
         let by_sum = self.rate_times_curvature * sum;
-        let position = if by_sum.abs() < 0.5 { 1.0 - by_sum } else { self.impulse(n + 1) - self.momentum * impulse };
+        let position =
+            if by_sum.abs() < 0.5 { 1.0 - by_sum } else { self.impulse(n.saturating_add(1)) - self.momentum * impulse };
         let velocity = if n == 0 { 1.0 } else { self.momentum * self.impulse_difference(n) };
         MapPower { position, impulse, velocity }
     }

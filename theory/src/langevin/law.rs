@@ -16,7 +16,9 @@ use super::oscillator::Oscillator;
 use crate::discrete::ModeMap;
 use crate::error::{Result, TheoryError};
 use crate::hyperparameters::Hyperparameters;
-use crate::linear_algebra::{covariance_inverse, require_positive_semi_definite, require_shape, symmetric_eigen};
+use crate::linear_algebra::{
+    covariance_inverse, require_positive_semi_definite, require_shape, require_vector, symmetric_eigen,
+};
 use crate::quadratic::Quadratic;
 use crate::time::{Steps, Time};
 
@@ -108,7 +110,7 @@ impl LangevinLaw {
             NoiseModel::Covariance(covariance) => {
                 require_shape("noise_covariance", &covariance, size, size)?;
                 require_positive_semi_definite("noise_covariance", &covariance)?;
-                (quadratic.to_eigenbasis(&covariance), false)
+                (quadratic.to_eigenbasis(&covariance)?, false)
             }
         };
         let oscillators = (0..size)
@@ -161,9 +163,16 @@ impl LangevinLaw {
     /// assert_eq!(variances, [2.0, 1.0]); // sigma^2 rho / kappa
     /// ```
     pub fn modes(&self) -> Result<Vec<LangevinMode>> {
-        let eigenvalues = self.quadratic.eigenvalues();
-        (0..self.oscillators.len())
-            .map(|i| LangevinMode::new(&self.sgd, eigenvalues[i], self.noise[(i, i)].max(0.0)))
+        self.oscillators
+            .iter()
+            .enumerate()
+            .map(|(i, &oscillator)| {
+                let noise = self.noise[(i, i)].max(0.0);
+                if !noise.is_finite() {
+                    return Err(TheoryError::Overflow { what: "the noise of a direction" });
+                }
+                Ok(LangevinMode::of_oscillator(&self.sgd, oscillator, noise))
+            })
             .collect()
     }
 
@@ -177,7 +186,7 @@ impl LangevinLaw {
         let mut full = DMatrix::zeros(2 * size, 2 * size);
         for (index, block) in blocks.into_iter().enumerate() {
             full.view_mut((index / 2 * size, index % 2 * size), (size, size))
-                .copy_from(&self.quadratic.from_eigenbasis(block));
+                .copy_from(&self.quadratic.rotated_back(block));
         }
         full
     }
@@ -255,7 +264,7 @@ impl LangevinLaw {
     pub fn mean(&self, position: &DVector<f64>, velocity: &DVector<f64>, time: Time) -> Result<DVector<f64>> {
         let size = self.size();
         for (name, vector) in [("initial_position", position), ("initial_velocity", velocity)] {
-            require_shape(name, &DMatrix::from_column_slice(vector.len(), 1, vector.as_slice()), size, 1)?;
+            require_vector(name, vector, size)?;
         }
         let basis = self.quadratic.eigenvectors();
         // directions without a minimum, or with one so far away that the distance to it has lost the start, are followed

@@ -6,6 +6,7 @@ use langevin_equation::equation;
 
 use super::oscillator::{Oscillator, TERMS, halvings};
 use crate::error::{Result, TheoryError};
+use crate::extended_precision::Extended;
 use crate::hyperparameters::Hyperparameters;
 use crate::time::{Steps, Time};
 
@@ -79,6 +80,18 @@ impl LangevinMode {
             }
         }
         Ok(Self { sgd: *sgd, oscillator: Oscillator::of_mode(sgd, rho), noise })
+    }
+
+    /// The mode of an oscillator whose curvature is not a double, with a noise strength known to be valid.
+    pub(crate) fn of_oscillator(sgd: &Hyperparameters, oscillator: Oscillator, noise: f64) -> Self {
+        Self { sgd: *sgd, oscillator, noise }
+    }
+
+    /// eta k, without rounding.
+    fn elapsed(&self, steps: Steps) -> Extended {
+        let time = steps.time(&self.sgd).value();
+        let exact = Extended::product(self.sgd.learning_rate(), steps.0 as f64);
+        if exact.value().is_finite() { exact } else { Extended::from(time) }
     }
 
     /// The drift of this direction, of curvature h = rho + lambda.
@@ -208,7 +221,7 @@ impl LangevinMode {
     /// assert!((mode.velocity_correlation(Steps(2)) + (-2.0_f64).exp()).abs() < 1e-15);
     /// ```
     pub fn velocity_correlation(&self, lag: Steps) -> f64 {
-        self.oscillator.propagator(lag.time(&self.sgd))[1][1]
+        self.oscillator.propagator_after(self.elapsed(lag))[1][1]
     }
 
     /// C(k) as printed in G.2: the number of steps used as if it were a time (erratum E01). Kept to be refuted.
@@ -247,7 +260,7 @@ impl LangevinMode {
     /// );
     /// ```
     pub fn displacement(&self, steps: Steps) -> Result<f64> {
-        let integral = self.oscillator.impulse_integral(steps.time(&self.sgd).value());
+        let integral = self.oscillator.impulse_integral_after(self.elapsed(steps));
         let displacement = 2.0 * self.velocity_variance() * integral;
         if displacement.is_finite() {
             Ok(displacement)

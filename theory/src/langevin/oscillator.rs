@@ -11,7 +11,7 @@
 
 use langevin_equation::equation;
 
-use crate::extended_precision::Extended;
+use crate::extended_precision::{Extended, Number};
 use crate::hyperparameters::Hyperparameters;
 use crate::time::Time;
 
@@ -78,6 +78,9 @@ pub struct Oscillator {
     /// gamma^2 - omega^2, to full relative precision.
     discriminant: f64,
     damping: Damping,
+    /// gamma, omega^2 and alpha with 32 digits: after many periods a phase keeps no more digits than its frequency has
+    /// beyond their number.
+    extended: [Extended; 3],
 }
 
 impl Oscillator {
@@ -102,7 +105,16 @@ impl Oscillator {
         let inertia = Extended::sum(1.0, sgd.momentum()).times(Extended::from(sgd.learning_rate()));
         let restoring = inertia.times(curvature).scaled(2.0);
         let friction = one_minus.times(one_minus);
-        let difference = friction.minus(restoring).value();
+        let difference = friction.minus(restoring);
+        let size = if difference.value() < 0.0 { -difference } else { difference };
+        let numerators = [one_minus, curvature.scaled(2.0), size.root()];
+        let extended = numerators.map(|numerator| {
+            let quotient = numerator / inertia;
+            // beyond the range of products of doubles
+            let finite = quotient.value().is_finite();
+            if finite { quotient } else { Extended::from(numerator.value() / inertia.value()) }
+        });
+        let difference = difference.value();
         let inertia = inertia.value();
         let damping = if difference.abs() <= 4.0 * f64::EPSILON * f64::EPSILON * friction.value() {
             Damping::Critical
@@ -116,6 +128,7 @@ impl Oscillator {
             omega_squared: 2.0 * curvature.value() / inertia,
             discriminant: difference / (inertia * inertia),
             damping,
+            extended,
         }
     }
 
@@ -197,12 +210,28 @@ impl Oscillator {
         self.omega_squared / (self.gamma + self.alpha())
     }
 
+    /// e^{-gamma t} times the cosine and the sine of alpha t; underdamped only.
+    fn oscillation(&self, time: Extended) -> [f64; 2] {
+        let envelope = (-self.gamma * time.value()).exp();
+        // a phase beyond the range of doubles has no sine, and no envelope left either
+        if envelope <= 0.0 {
+            return [0.0, 0.0];
+        }
+        let (sine, cosine) = reduced_phase(self.extended[2] * time).sin_cos();
+        [envelope * cosine, envelope * sine]
+    }
+
     /// g(t): position after a unit kick of the velocity.
     pub(crate) fn impulse(&self, time: f64) -> f64 {
+        self.impulse_after(Extended::from(time))
+    }
+
+    fn impulse_after(&self, long: Extended) -> f64 {
+        let time = long.value();
         if self.discriminant < 0.0 {
-            let envelope = (-self.gamma * time).exp();
-            // a phase beyond the range of doubles has no sine, and no envelope left either
-            return if envelope > 0.0 { time * envelope * sinc(self.alpha() * time) } else { 0.0 };
+            // sin(x) / x is 1 to rounding below 1e-8
+            let short = self.alpha() * time < 1e-8;
+            return if short { time * (-self.gamma * time).exp() } else { self.oscillation(long)[1] / self.alpha() };
         }
         let slow = (-self.slow_rate() * time).exp();
         let gap = 2.0 * self.alpha();
@@ -229,14 +258,19 @@ impl Oscillator {
     }
 
     pub(crate) fn propagator_at(&self, time: f64) -> [[f64; 2]; 2] {
-        let impulse = self.impulse(time);
+        self.propagator_after(Extended::from(time))
+    }
+
+    /// The propagator over a time that is not a double: a product of a learning rate and a number of steps.
+    pub(crate) fn propagator_after(&self, long: Extended) -> [[f64; 2]; 2] {
+        let impulse = self.impulse_after(long);
+        let time = long.value();
         let (position, velocity) = if self.discriminant >= 0.0 {
             let slow = self.slow_rate();
             let fast = self.gamma + self.alpha();
             ((-slow * time).exp() + slow * impulse, (-fast * time).exp() - slow * impulse)
         } else {
-            let envelope = (-self.gamma * time).exp();
-            let cosine = if envelope > 0.0 { envelope * (self.alpha() * time).cos() } else { 0.0 };
+            let [cosine, _] = self.oscillation(long);
             (cosine + self.gamma * impulse, cosine - self.gamma * impulse)
         };
         [[position, impulse], [-self.omega_squared * impulse, velocity]]
@@ -244,7 +278,12 @@ impl Oscillator {
 
     /// int_0^t g, so that 1 - a(t) = omega^2 times it, without cancellation at small times.
     pub(crate) fn impulse_integral(&self, time: f64) -> f64 {
-        let position = self.propagator_at(time)[0][0];
+        self.impulse_integral_after(Extended::from(time))
+    }
+
+    pub(crate) fn impulse_integral_after(&self, long: Extended) -> f64 {
+        let time = long.value();
+        let position = self.propagator_after(long)[0][0];
         if position < 0.5 {
             return (1.0 - position) / self.omega_squared;
         }
@@ -257,6 +296,39 @@ impl Oscillator {
             short *= 2.0;
         }
         integral
+    }
+
+    /// The propagator over a time, 2 x 2, with 32 digits: a Taylor series at a short time, then squarings, each of which
+    /// doubles the relative error. `None` for a time so long that fewer digits than a double's would be left.
+    pub(crate) fn extended_propagator(&self, time: f64) -> Option<[[Extended; 2]; 2]> {
+        const MOST_SQUARINGS: u32 = 40;
+        const EXTENDED_TERMS: usize = 22;
+        let (short, squarings) = halvings(time, self.rate());
+        if squarings > MOST_SQUARINGS || !self.rate().is_finite() {
+            return None;
+        }
+        let [gamma, omega_squared, _] = self.extended;
+        let short = Extended::from(short);
+        // g, its integral and its derivative from the coefficients of g
+        let (mut before, mut coefficient) = (Extended::from(0.0), Extended::from(1.0));
+        let (mut impulse, mut integral) = (Extended::from(0.0), Extended::from(0.0));
+        let (mut derivative, mut power) = (Extended::from(0.0), Extended::from(1.0));
+        for n in 1..EXTENDED_TERMS {
+            let order = Extended::from(n as f64);
+            derivative += order * coefficient * power;
+            power *= short;
+            impulse += coefficient * power;
+            integral += coefficient * power * short / (order + Extended::from(1.0));
+            let next = -(gamma.scaled(2.0) * order * coefficient + omega_squared * before)
+                / (order * (order + Extended::from(1.0)));
+            (before, coefficient) = (coefficient, next);
+        }
+        let mut step =
+            [[Extended::from(1.0) - omega_squared * integral, impulse], [-(omega_squared * impulse), derivative]];
+        for _ in 0..squarings {
+            step = multiply(&step, &step);
+        }
+        Some(step)
     }
 
     /// A rate that bounds both gamma and omega.
@@ -296,7 +368,15 @@ fn relaxed_fraction(x: f64) -> f64 {
     if x < f64::EPSILON { 1.0 } else { -(-x).exp_m1() / x }
 }
 
-/// sin(x) / x with its limit 1 at 0.
-fn sinc(x: f64) -> f64 {
-    if x < 1e-8 { 1.0 } else { x.sin() / x }
+/// The product of two 2 x 2 matrices.
+pub(crate) fn multiply(left: &[[Extended; 2]; 2], right: &[[Extended; 2]; 2]) -> [[Extended; 2]; 2] {
+    std::array::from_fn(|i| std::array::from_fn(|j| left[i][0] * right[0][j] + left[i][1] * right[1][j]))
+}
+
+/// A phase less the nearest multiple of 2 pi, taken with 32 digits, as a double.
+fn reduced_phase(phase: Extended) -> f64 {
+    // the nearest double to 2 pi, and what it lacks
+    let turn = Extended::sum(std::f64::consts::TAU, 2.449_293_598_294_706_4e-16);
+    let turns = (phase.value() / std::f64::consts::TAU).round();
+    (phase - Extended::from(turns) * turn).value()
 }

@@ -12,6 +12,7 @@
 //! The stationary equation is solved by conjugate gradients in a symmetric form; its gain (a spectral radius) is tested
 //! first, because a linear solve would return negative "variances" for an unstable problem (errata section 6).
 
+mod balance;
 mod feedback;
 mod gaussian_features;
 mod law;

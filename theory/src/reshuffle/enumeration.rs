@@ -12,8 +12,11 @@ use langevin_equation::equation;
 use nalgebra::{DMatrix, DVector};
 
 use crate::error::{Result, TheoryError};
+use crate::extended_precision::{Extended, Number, lift, lower};
+use crate::gaussian_elimination;
+use crate::gradient_noise;
 use crate::hyperparameters::{Hyperparameters, Sampling};
-use crate::linear_algebra::spectral_radius;
+use crate::linear_algebra::{require_vector, spectral_radius};
 use crate::quadratic::{LeastSquares, Quadratic};
 
 /// First and second moments of z = (theta - mu_ridge, v), positions first: 2d, and 2d x 2d.
@@ -59,16 +62,46 @@ pub struct ReshuffledLaw {
     data: LeastSquares,
     quadratic: Quadratic,
     sgd: Hyperparameters,
-    minimum: DMatrix<f64>,
+    minimum: DMatrix<Extended>,
+    rounded_minimum: DMatrix<f64>,
     batches: usize,
 }
 
+/// Moments during the enumeration, in double or extended precision.
+#[derive(Clone)]
+struct Moments<T: Number> {
+    mean: DVector<T>,
+    second_moment: DMatrix<T>,
+}
+
+impl<T: Number> Moments<T> {
+    fn rounded(&self) -> EpochMoments {
+        EpochMoments { mean: self.mean.map(T::value), second_moment: lower(&self.second_moment) }
+    }
+}
+
 /// Steps of all batches for one output.
-struct Steps {
+struct Steps<T: Number> {
     samples: usize,
     batch_size: usize,
     size: usize,
-    by_batch: BTreeMap<u64, (DMatrix<f64>, DVector<f64>)>,
+    by_batch: BTreeMap<u64, (DMatrix<T>, DVector<T>)>,
+}
+
+/// Most multiplications of a stationary law that is computed with 32 digits; it takes a second or so.
+const EXTENDED_WORK: f64 = 3e7;
+
+/// The same expression in extended precision where the work allows it, else in doubles.
+macro_rules! with_digits {
+    ($law:expr, $number:ident => $answer:expr) => {
+        if $law.work() <= EXTENDED_WORK {
+            type $number = Extended;
+            $answer
+        } else {
+            type $number = f64;
+            $answer
+        }
+    };
 }
 
 impl ReshuffledLaw {
@@ -125,8 +158,13 @@ impl ReshuffledLaw {
                 what: "too many orders of the samples to enumerate, N!/(S!)^(N/S); simulate, or take fewer samples",
             });
         }
-        let minimum = quadratic.minimum_ridge(sgd.weight_decay());
-        Ok(Self { data: data.clone(), quadratic, sgd: *sgd, minimum, batches })
+        let minimum = data.minimum_ridge(&quadratic, sgd.weight_decay());
+        let rounded_minimum = lower(&minimum);
+        Ok(Self { data: data.clone(), quadratic, sgd: *sgd, minimum, rounded_minimum, batches })
+    }
+
+    fn work(&self) -> f64 {
+        Self::multiplications(self.data.samples(), self.sgd.batch_size(), self.data.dimension())
     }
 
     /// The loss, without weight decay.
@@ -154,7 +192,7 @@ impl ReshuffledLaw {
     /// assert_eq!(law.minimum_ridge()[(0, 0)], 0.0); // the targets pull in opposite directions
     /// ```
     pub fn minimum_ridge(&self) -> &DMatrix<f64> {
-        &self.minimum
+        &self.rounded_minimum
     }
 
     /// Number of batches in an epoch, N / S.
@@ -172,7 +210,10 @@ impl ReshuffledLaw {
     }
 
     /// Steps of every batch in a basis (d x r, orthonormal columns).
-    fn steps(&self, output: usize, basis: &DMatrix<f64>) -> Result<Steps> {
+    ///
+    /// The gradients at the minimum add up to nothing over an epoch, so what they do to it is of higher order in the
+    /// learning rate than each of them: they are taken at a minimum of 32 digits.
+    fn steps<T: Number>(&self, output: usize, basis: &DMatrix<f64>) -> Result<Steps<T>> {
         if output >= self.data.outputs() {
             return Err(TheoryError::Shape {
                 name: "output",
@@ -180,16 +221,25 @@ impl ReshuffledLaw {
                 expected: format!("below {}", self.data.outputs()),
             });
         }
-        let features = self.data.features() * basis;
-        let residual = self.data.features() * self.minimum.column(output) - self.data.targets().column(output);
-        let pull = basis.tr_mul(&self.minimum.column(output)) * self.sgd.weight_decay();
         let (samples, batch_size, size) = (self.data.samples(), self.sgd.batch_size(), basis.ncols());
+        let basis = lift::<Extended>(basis);
+        let features = lift::<Extended>(self.data.features()) * &basis;
+        let fits_exactly = gradient_noise::residual(&self.data, &self.rounded_minimum, output).amax() <= 0.0;
+        let residual: Vec<Extended> = (0..samples)
+            .map(|sample| {
+                let rest = self.data.extended_residual(&self.minimum, sample, output);
+                if fits_exactly { Extended::from(0.0) } else { rest }
+            })
+            .collect();
+        let decay = Extended::from(self.sgd.weight_decay());
+        let pull = (basis.transpose() * self.minimum.column(output)) * decay;
         let mut by_batch = BTreeMap::new();
         for_each_subset(full(samples), batch_size, &mut |batch| {
-            let mut curvature = DMatrix::identity(size, size) * self.sgd.weight_decay();
+            let mut curvature = DMatrix::<Extended>::identity(size, size) * decay;
             let mut gradient = pull.clone();
             for sample in members(batch) {
-                let row = features.row(sample).transpose() / batch_size as f64;
+                let share = Extended::from(1.0) / Extended::from(batch_size as f64);
+                let row = features.row(sample).transpose() * share;
                 curvature += &row * features.row(sample);
                 gradient += row * residual[sample];
             }
@@ -198,21 +248,21 @@ impl ReshuffledLaw {
         Ok(Steps { samples, batch_size, size: 2 * size, by_batch })
     }
 
-    fn step(&self, curvature: &DMatrix<f64>, gradient: &DVector<f64>) -> (DMatrix<f64>, DVector<f64>) {
-        let (eta, beta) = (self.sgd.learning_rate(), self.sgd.momentum());
+    fn step<T: Number>(&self, curvature: &DMatrix<Extended>, gradient: &DVector<Extended>) -> (DMatrix<T>, DVector<T>) {
+        let (eta, beta) = (Extended::from(self.sgd.learning_rate()), Extended::from(self.sgd.momentum()));
         let size = curvature.nrows();
-        let mut step = DMatrix::zeros(2 * size, 2 * size);
-        let mut kick = DVector::zeros(2 * size);
+        let mut step = DMatrix::from_element(2 * size, 2 * size, T::zero());
+        let mut kick = DVector::from_element(2 * size, T::zero());
         for i in 0..size {
             for j in 0..size {
-                let identity = if i == j { 1.0 } else { 0.0 };
-                step[(i, j)] = identity - eta * curvature[(i, j)];
-                step[(i, size + j)] = eta * beta * identity;
-                step[(size + i, j)] = -curvature[(i, j)];
-                step[(size + i, size + j)] = beta * identity;
+                let identity = Extended::from(if i == j { 1.0 } else { 0.0 });
+                step[(i, j)] = T::nearest(identity - eta * curvature[(i, j)]);
+                step[(i, size + j)] = T::nearest(eta * beta * identity);
+                step[(size + i, j)] = T::nearest(-curvature[(i, j)]);
+                step[(size + i, size + j)] = T::nearest(beta * identity);
             }
-            kick[i] = -eta * gradient[i];
-            kick[size + i] = -gradient[i];
+            kick[i] = T::nearest(-(eta * gradient[i]));
+            kick[size + i] = T::nearest(-gradient[i]);
         }
         (step, kick)
     }
@@ -239,12 +289,17 @@ impl ReshuffledLaw {
         if self.quadratic.rank() == 0 {
             return Ok(self.sgd.momentum().powi(2));
         }
-        let steps = self.steps(0, &self.active_basis())?;
+        let steps = self.steps::<f64>(0, &self.active_basis())?;
         spectral_radius(&steps.second_moment_map())
     }
 
     /// Stationary moments of one output after 0, 1, ..., N/S - 1 batches of an epoch (0 is its boundary). Zero in
-    /// directions without curvature.
+    /// directions without curvature, and without noise where the data are fit exactly (see
+    /// [`gradient_noise::covariance`]).
+    ///
+    /// At a small learning rate eta the gradients of an epoch cancel to a part eta of each. Laws of up to 3e7
+    /// [multiplications](ReshuffledLaw::multiplications) are computed with 32 digits; larger ones in doubles, with relative
+    /// errors of roundings over eta h.
     ///
     /// # Errors
     /// [`TheoryError::MeanSquareUnstable`] (with the spectral radius of an epoch), [`TheoryError::Singular`],
@@ -265,20 +320,18 @@ impl ReshuffledLaw {
         let rank = self.quadratic.rank();
         let dimension = self.quadratic.dimension();
         let basis = self.active_basis();
-        let steps = self.steps(output, &basis)?;
         if rank == 0 {
+            self.steps::<f64>(output, &basis)?;
             let zero = EpochMoments {
                 mean: DVector::zeros(2 * dimension),
                 second_moment: DMatrix::zeros(2 * dimension, 2 * dimension),
             };
             return Ok(vec![zero; self.batches]);
         }
-        let start = steps.stationary_boundary()?;
+        let levels = with_digits!(self, T => self.stationary_levels::<T>(output, &basis))?;
         let mut lifted = DMatrix::zeros(2 * dimension, 2 * rank);
         lifted.view_mut((0, 0), (dimension, rank)).copy_from(&basis);
         lifted.view_mut((dimension, rank), (dimension, rank)).copy_from(&basis);
-        let mut levels = steps.epoch(&start, 1.0);
-        levels.pop();
         Ok(levels
             .into_iter()
             .map(|level| EpochMoments {
@@ -286,6 +339,14 @@ impl ReshuffledLaw {
                 second_moment: &lifted * level.second_moment * lifted.transpose(),
             })
             .collect())
+    }
+
+    /// Stationary moments after each count of batches in an epoch, in a basis.
+    fn stationary_levels<T: Number>(&self, output: usize, basis: &DMatrix<f64>) -> Result<Vec<EpochMoments>> {
+        let steps = self.steps::<T>(output, basis)?;
+        let mut levels = steps.epoch(&steps.stationary_boundary()?, true);
+        levels.pop();
+        Ok(levels.iter().map(Moments::rounded).collect())
     }
 
     /// Moments of one output in epochs after a start at (position, velocity), d entries each: for each count e of
@@ -315,13 +376,7 @@ impl ReshuffledLaw {
         const MOST_EPOCHS: u64 = 100_000;
         let dimension = self.quadratic.dimension();
         for (name, vector) in [("initial_position", position), ("initial_velocity", velocity)] {
-            if vector.len() != dimension {
-                return Err(TheoryError::Shape {
-                    name,
-                    found: format!("{} entries", vector.len()),
-                    expected: format!("{dimension} entries"),
-                });
-            }
+            require_vector(name, vector, dimension)?;
         }
         if let Some(&epoch) = epochs.iter().find(|&&epoch| epoch > MOST_EPOCHS) {
             return Err(TheoryError::InvalidValue {
@@ -330,26 +385,48 @@ impl ReshuffledLaw {
                 admissible: "at most 100000",
             });
         }
-        let steps = self.steps(output, &DMatrix::identity(dimension, dimension))?;
-        let mut mean = DVector::zeros(2 * dimension);
-        mean.rows_mut(0, dimension).copy_from(&(position - self.minimum.column(output)));
-        mean.rows_mut(dimension, dimension).copy_from(velocity);
-        let mut now = EpochMoments { second_moment: &mean * mean.transpose(), mean };
+        // moments alone, where the work of a law counts all of their basis
+        let size = 2.0 * dimension as f64;
+        let last = epochs.iter().copied().max().unwrap_or(0) as f64;
+        if self.work() / (0.5 * size * (size + 3.0)) * (last + 1.0) <= EXTENDED_WORK {
+            self.transient_in::<Extended>(output, position, velocity, epochs)
+        } else {
+            self.transient_in::<f64>(output, position, velocity, epochs)
+        }
+    }
+
+    fn transient_in<T: Number>(
+        &self,
+        output: usize,
+        position: &DVector<f64>,
+        velocity: &DVector<f64>,
+        epochs: &[u64],
+    ) -> Result<Vec<Vec<EpochMoments>>> {
+        let dimension = self.quadratic.dimension();
+        let steps = self.steps::<T>(output, &DMatrix::identity(dimension, dimension))?;
+        let mean = DVector::from_fn(2 * dimension, |i, _| {
+            if i < dimension {
+                T::nearest(Extended::from(position[i]) - self.minimum[(i, output)])
+            } else {
+                T::from(velocity[i - dimension])
+            }
+        });
+        let mut now = Moments { second_moment: &mean * mean.transpose(), mean };
         let mut order: Vec<usize> = (0..epochs.len()).collect();
         order.sort_by_key(|&index| epochs[index]);
         let mut answer = vec![Vec::new(); epochs.len()];
         let mut reached = 0;
-        let mut levels = steps.epoch(&now, 1.0);
+        let mut levels = steps.epoch(&now, true);
         for index in order {
             while reached < epochs[index] {
                 now = levels.pop().unwrap_or(now);
-                if !now.second_moment.iter().all(|entry| entry.is_finite()) {
+                if !now.second_moment.iter().all(|entry| entry.value().is_finite()) {
                     return Err(TheoryError::Overflow { what: "the transient second moments" });
                 }
-                levels = steps.epoch(&now, 1.0);
+                levels = steps.epoch(&now, true);
                 reached += 1;
             }
-            answer[index] = levels[..self.batches].to_vec();
+            answer[index] = levels[..self.batches].iter().map(Moments::rounded).collect();
         }
         Ok(answer)
     }
@@ -378,7 +455,11 @@ impl ReshuffledLaw {
         if rank == 0 {
             return Ok(vec![0.0; epochs.len()]);
         }
-        let steps = self.steps(output, &self.active_basis())?;
+        with_digits!(self, T => self.displacement_in::<T>(output, epochs))
+    }
+
+    fn displacement_in<T: Number>(&self, output: usize, epochs: &[u64]) -> Result<Vec<f64>> {
+        let steps = self.steps::<T>(output, &self.active_basis())?;
         let start = steps.stationary_boundary()?;
         let (step, _) = steps.mean_map();
         // about the stationary mean the mean map is linear
@@ -387,39 +468,40 @@ impl ReshuffledLaw {
             .iter()
             .map(|&count| {
                 let kept = matrix_power(&step, count) * &covariance;
-                2.0 * (0..rank).map(|i| covariance[(i, i)] - kept[(i, i)]).sum::<f64>()
+                let lost = |i: usize| covariance[(i, i)] - kept[(i, i)];
+                2.0 * (0..self.quadratic.rank()).fold(T::zero(), |sum, i| sum + lost(i)).value()
             })
             .collect())
     }
 }
 
-impl Steps {
-    /// Moments after 0, 1, ..., N/S batches, for a start and a weight of the inhomogeneous part (1, or 0 for the linear map).
-    fn epoch(&self, start: &EpochMoments, weight: f64) -> Vec<EpochMoments> {
-        let mut level: BTreeMap<u64, EpochMoments> = BTreeMap::from([(0, start.clone())]);
+impl<T: Number> Steps<T> {
+    /// Moments after 0, 1, ..., N/S batches, for a start, with the kicks or without (the linear map).
+    fn epoch(&self, start: &Moments<T>, kicked: bool) -> Vec<Moments<T>> {
+        let mut level: BTreeMap<u64, Moments<T>> = BTreeMap::from([(0, start.clone())]);
         let mut averages = vec![start.clone()];
         let mut used = 0;
         while used < self.samples {
             used += self.batch_size;
-            let ways = 1.0 / binomial(used, self.batch_size);
-            let mut next: BTreeMap<u64, EpochMoments> = BTreeMap::new();
+            let ways = T::one() / T::from(binomial(used, self.batch_size));
+            let mut next: BTreeMap<u64, Moments<T>> = BTreeMap::new();
             for (&set, moments) in &level {
                 for_each_subset(full(self.samples) & !set, self.batch_size, &mut |batch| {
                     let Some((step, kick)) = self.by_batch.get(&batch) else { return };
                     let moved = step * &moments.mean;
-                    let kick = kick * weight;
-                    let cross = &moved * kick.transpose();
-                    let second_moment = step * &moments.second_moment * step.transpose()
-                        + &cross
-                        + cross.transpose()
-                        + &kick * kick.transpose();
-                    let mean = moved + kick;
+                    let mut second_moment = step * &moments.second_moment * step.transpose();
+                    let mut mean = moved;
+                    if kicked {
+                        let cross = &mean * kick.transpose();
+                        second_moment += &cross + cross.transpose() + kick * kick.transpose();
+                        mean += kick;
+                    }
                     let sum = next.entry(set | batch).or_insert_with(|| self.zero());
                     sum.mean += mean * ways;
                     sum.second_moment += second_moment * ways;
                 });
             }
-            let count = 1.0 / next.len() as f64;
+            let count = T::one() / T::from(next.len() as f64);
             let mut average = self.zero();
             for moments in next.values() {
                 average.mean += &moments.mean * count;
@@ -431,34 +513,37 @@ impl Steps {
         averages
     }
 
-    fn zero(&self) -> EpochMoments {
-        EpochMoments { mean: DVector::zeros(self.size), second_moment: DMatrix::zeros(self.size, self.size) }
+    fn zero(&self) -> Moments<T> {
+        Moments {
+            mean: DVector::from_element(self.size, T::zero()),
+            second_moment: DMatrix::from_element(self.size, self.size, T::zero()),
+        }
     }
 
-    fn last(&self, start: &EpochMoments, weight: f64) -> EpochMoments {
-        self.epoch(start, weight).pop().unwrap_or_else(|| self.zero())
+    fn last(&self, start: &Moments<T>, kicked: bool) -> Moments<T> {
+        self.epoch(start, kicked).pop().unwrap_or_else(|| self.zero())
     }
 
     /// E z' = A E z + c over an epoch.
-    fn mean_map(&self) -> (DMatrix<f64>, DVector<f64>) {
-        let mut map = DMatrix::zeros(self.size, self.size);
+    fn mean_map(&self) -> (DMatrix<T>, DVector<T>) {
+        let mut map = DMatrix::from_element(self.size, self.size, T::zero());
         for column in 0..self.size {
             let mut start = self.zero();
-            start.mean[column] = 1.0;
-            map.set_column(column, &self.last(&start, 0.0).mean);
+            start.mean[column] = T::one();
+            map.set_column(column, &self.last(&start, false).mean);
         }
-        (map, self.last(&self.zero(), 1.0).mean)
+        (map, self.last(&self.zero(), true).mean)
     }
 
     /// The linear map of second moments over an epoch, on the upper triangle.
-    fn second_moment_map(&self) -> DMatrix<f64> {
+    fn second_moment_map(&self) -> DMatrix<T> {
         let places = triangle(self.size);
-        let mut map = DMatrix::zeros(places.len(), places.len());
+        let mut map = DMatrix::from_element(places.len(), places.len(), T::zero());
         for (column, &(i, j)) in places.iter().enumerate() {
             let mut start = self.zero();
-            start.second_moment[(i, j)] = 1.0;
-            start.second_moment[(j, i)] = 1.0;
-            let image = self.last(&start, 0.0).second_moment;
+            start.second_moment[(i, j)] = T::one();
+            start.second_moment[(j, i)] = T::one();
+            let image = self.last(&start, false).second_moment;
             for (row, &place) in places.iter().enumerate() {
                 map[(row, column)] = image[place];
             }
@@ -467,27 +552,29 @@ impl Steps {
     }
 
     /// The moments at the boundary of epochs that an epoch leaves as they are.
-    fn stationary_boundary(&self) -> Result<EpochMoments> {
+    fn stationary_boundary(&self) -> Result<Moments<T>> {
         let map = self.second_moment_map();
-        let gain = spectral_radius(&map)?;
+        let gain = spectral_radius(&lower(&map))?;
         if gain.is_nan() || gain >= 1.0 {
             return Err(TheoryError::MeanSquareUnstable { gain });
         }
         let singular = TheoryError::Singular { what: "the moments of an epoch have an eigenvalue 1" };
         let (step, kick) = self.mean_map();
-        let identity = DMatrix::identity(self.size, self.size);
-        let mean = (identity - step).full_piv_lu().solve(&kick).ok_or(singular.clone())?;
-        let source = self.last(&EpochMoments { mean: mean.clone(), ..self.zero() }, 1.0).second_moment;
+        let identity = DMatrix::<T>::identity(self.size, self.size);
+        let kick = DMatrix::from_column_slice(self.size, 1, kick.as_slice());
+        let mean = gaussian_elimination::solve(&(identity - step), &kick).ok_or(singular.clone())?;
+        let mean = mean.column(0).into_owned();
+        let source = self.last(&Moments { mean: mean.clone(), ..self.zero() }, true).second_moment;
         let places = triangle(self.size);
-        let right = DVector::from_fn(places.len(), |row, _| source[places[row]]);
-        let identity = DMatrix::identity(places.len(), places.len());
-        let solution = (identity - map).full_piv_lu().solve(&right).ok_or(singular)?;
-        let mut second_moment = DMatrix::zeros(self.size, self.size);
+        let right = DMatrix::from_fn(places.len(), 1, |row, _| source[places[row]]);
+        let identity = DMatrix::<T>::identity(places.len(), places.len());
+        let solution = gaussian_elimination::solve(&(identity - map), &right).ok_or(singular)?;
+        let mut second_moment = DMatrix::from_element(self.size, self.size, T::zero());
         for (row, &(i, j)) in places.iter().enumerate() {
-            second_moment[(i, j)] = solution[row];
-            second_moment[(j, i)] = solution[row];
+            second_moment[(i, j)] = solution[(row, 0)];
+            second_moment[(j, i)] = solution[(row, 0)];
         }
-        Ok(EpochMoments { mean, second_moment })
+        Ok(Moments { mean, second_moment })
     }
 }
 
@@ -496,12 +583,12 @@ fn triangle(size: usize) -> Vec<(usize, usize)> {
     (0..size).flat_map(|i| (i..size).map(move |j| (i, j))).collect()
 }
 
-fn matrix_power(matrix: &DMatrix<f64>, exponent: u64) -> DMatrix<f64> {
-    let mut power = DMatrix::identity(matrix.nrows(), matrix.nrows());
+fn matrix_power<T: Number>(matrix: &DMatrix<T>, exponent: u64) -> DMatrix<T> {
+    let mut power = DMatrix::<T>::identity(matrix.nrows(), matrix.nrows());
     for place in (0..u64::BITS - exponent.leading_zeros()).rev() {
         power = &power * &power;
         if exponent >> place & 1 == 1 {
-            power *= matrix;
+            power = &power * matrix;
         }
     }
     power

@@ -5,6 +5,7 @@ use langevin_equation::equation;
 
 use crate::discrete::{ModeLaw, ModeMap};
 use crate::error::{Result, TheoryError};
+use crate::extended_precision::lower;
 use crate::gradient_noise;
 use crate::hyperparameters::{Hyperparameters, Sampling};
 use crate::quadratic::{LeastSquares, Quadratic};
@@ -116,7 +117,8 @@ impl RivalProblem {
         lags: Vec<Steps>,
     ) -> Result<Self> {
         let rank = quadratic.rank();
-        let minimum = quadratic.minimum_ridge(sgd.weight_decay());
+        data.require_same_shape(quadratic)?;
+        let minimum = lower(&data.minimum_ridge(quadratic, sgd.weight_decay()));
         let directions = quadratic.eigenvectors().columns(0, rank).into_owned();
         let mut noise_strengths = vec![0.0; rank];
         for output in 0..data.outputs() {

@@ -1,7 +1,7 @@
 //! Equation (17) in its readings against the double sum over pairs of steps from which it comes.
 
 use langevin_theory::langevin::{DisplacementReading, LangevinMode, displacement_equation17};
-use langevin_theory::{Hyperparameters, Steps, TheoryError, Time};
+use langevin_theory::{Hyperparameters, Steps, TheoryError};
 use proptest::prelude::*;
 
 use crate::comparison::close_relative;
@@ -25,12 +25,13 @@ proptest! {
                     for i in 0..count {
                         for j in 0..count {
                             let lag = i.abs_diff(j);
-                            // t = eta k, or k taken for a time as printed (E01)
-                            let time = match reading {
-                                DisplacementReading::StepsAsTime => Steps(lag).time(&sgd),
-                                DisplacementReading::AsPrinted => Time::new(lag as f64).unwrap(),
+                            // t = eta k, without its rounding (a phase of many periods would feel it), or k taken for a
+                            // time as printed (E01)
+                            let correlation = match reading {
+                                DisplacementReading::StepsAsTime => mode.velocity_correlation(Steps(lag)),
+                                DisplacementReading::AsPrinted => mode.velocity_correlation_as_printed(Steps(lag)),
                             };
-                            let term = eta * eta * mode.velocity_variance() * mode.oscillator().propagator(time)[1][1];
+                            let term = eta * eta * mode.velocity_variance() * correlation;
                             expected += term;
                             terms += term.abs();
                         }

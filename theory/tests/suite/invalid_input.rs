@@ -3,6 +3,8 @@
 use langevin_theory::discrete::{ConstantNoiseLaw, ModeLaw, ModeMap};
 use langevin_theory::langevin::{LangevinLaw, LangevinMode, NoiseModel};
 use langevin_theory::minibatch::{MinibatchLaw, mean_square_learning_rate_limit};
+use langevin_theory::reshuffle::ReshuffledLaw;
+use langevin_theory::rivals::{BatchNoise, RivalProblem};
 use langevin_theory::{Hyperparameters, LeastSquares, Quadratic, Sampling, Steps, TheoryError, Time, gradient_noise};
 use nalgebra::{DMatrix, DVector, dmatrix, dvector};
 use proptest::prelude::*;
@@ -142,8 +144,61 @@ fn shapes() {
     assert!(shape(law.transient(0, &dvector![1.0], &dvector![1.0, 1.0]).unwrap_err()));
     assert!(shape(law.transient(0, &dvector![1.0, 1.0], &DVector::zeros(0)).unwrap_err()));
     assert!(shape(law.transient(1, &dvector![1.0, 1.0], &dvector![1.0, 1.0]).unwrap_err()));
+    for position in [DMatrix::zeros(0, 0), dmatrix![1.0], DMatrix::zeros(2, 1), DMatrix::identity(3, 3)] {
+        assert!(shape(law.phase_space_moment(&position).unwrap_err()));
+        assert!(shape(law.equivalent_modes(&position).unwrap_err()));
+        assert!(shape(loss().to_eigenbasis(&position).unwrap_err()));
+        assert!(shape(loss().from_eigenbasis(&position).unwrap_err()));
+    }
+    // the decomposition of another loss
+    let other =
+        |size: usize, outputs: usize| Quadratic::new(DMatrix::identity(size, size), DMatrix::zeros(size, outputs));
+    for quadratic in [other(1, 1), other(3, 1), other(2, 2)] {
+        let quadratic = quadratic.unwrap();
+        let law = MinibatchLaw::with_quadratic(&data(), &quadratic, &sgd(), Sampling::WithReplacement);
+        assert!(shape(law.unwrap_err()));
+        let noise = BatchNoise::Minibatch;
+        let problem =
+            RivalProblem::with_quadratic(&data(), &quadratic, &sgd(), Sampling::WithReplacement, noise, vec![]);
+        assert!(shape(problem.unwrap_err()));
+    }
+    assert!(shape(other(2, 0).unwrap_err()));
+    let law = ConstantNoiseLaw::new(&loss(), 0.1, 0.5, 0.0, &DMatrix::identity(2, 2)).unwrap();
+    assert!(law.mode(1).is_ok());
+    assert!(shape(law.mode(2).unwrap_err()) && shape(law.mode(usize::MAX).unwrap_err()));
     assert!(shape(gradient_noise::covariance(&data(), &dmatrix![1.0], 0).unwrap_err()));
     assert!(shape(gradient_noise::residual_variance(&data(), &DMatrix::zeros(2, 2)).unwrap_err()));
+}
+
+#[test]
+fn moments_and_starts_that_are_not_finite() {
+    let not_finite = |error: TheoryError| matches!(error, TheoryError::NotFinite { .. });
+    let law = MinibatchLaw::new(&data(), &sgd(), Sampling::WithReplacement).unwrap();
+    let sde = LangevinLaw::new(&loss(), &sgd(), NoiseModel::ProportionalToHessian(1.0)).unwrap();
+    let one = Hyperparameters::new(0.1, 0.9, 0.0, 1).unwrap();
+    let reshuffled = ReshuffledLaw::new(&data(), &one).unwrap();
+    let (good, now) = (dvector![1.0, 1.0], Time::new(1.0).unwrap());
+    for bad in NOT_FINITE {
+        // a variance that is no number is not a variance of zero
+        let position = dmatrix![bad, 0.0; 0.0, 1.0];
+        assert!(not_finite(law.equivalent_modes(&position).unwrap_err()));
+        assert!(not_finite(law.phase_space_moment(&position).unwrap_err()));
+        let start = dvector![1.0, bad];
+        for (position, velocity) in [(&start, &good), (&good, &start)] {
+            assert!(not_finite(law.transient(0, position, velocity).unwrap_err()));
+            assert!(not_finite(sde.mean(position, velocity, now).unwrap_err()));
+            assert!(not_finite(reshuffled.transient(0, position, velocity, &[1]).unwrap_err()));
+        }
+    }
+}
+
+#[test]
+fn powers_beyond_the_range_of_counts_return() {
+    // n + 1 has no place where n is the largest count
+    for curvature in [1.0, 30.0, 37.9] {
+        let power = ModeMap::new(0.1, 0.9, curvature).matrix_power(u64::MAX);
+        assert!(power.iter().flatten().all(|entry| entry.abs() < 1e-300), "{power:?}");
+    }
 }
 
 #[test]

@@ -43,7 +43,7 @@ proptest! {
         let noise = noise_per_step(&problem);
         let process = OrnsteinUhlenbeck::new(drift, DVector::zeros(size), &noise, 2.0 / (eta * eta)).unwrap();
         let covariance = process.stationary().unwrap().covariance();
-        let rotated = problem.quadratic().to_eigenbasis(&covariance);
+        let rotated = problem.quadratic().to_eigenbasis(&covariance).unwrap();
         let prediction = Mandt.predict(&problem).unwrap();
         // a direction may have little noise next to the others
         let tolerance = 1e-12 * rotated.trace();
@@ -102,7 +102,7 @@ proptest! {
             (&k * &p + &p * &k) * (eta * (1.0 - b)),
             &k * &p * &k * (-eta * eta * (1.0 + b * b) / squares),
             (&k * &k * &p + &p * &k * &k) * (eta * eta * b / squares),
-            problem.quadratic().to_eigenbasis(&noise) * (-eta * eta),
+            problem.quadratic().to_eigenbasis(&noise).unwrap() * (-eta * eta),
         ];
         let sum: DMatrix<f64> = terms.iter().sum();
         let scale = terms.iter().map(DMatrix::amax).fold(0.0, f64::max);

@@ -37,7 +37,7 @@ proptest! {
         // orthonormal, and a change of basis that can be undone
         let gram = vectors.tr_mul(vectors) - DMatrix::identity(4, 4);
         prop_assert!(gram.amax() <= unit);
-        let back = quadratic.from_eigenbasis(&quadratic.to_eigenbasis(&h)) - &h;
+        let back = quadratic.from_eigenbasis(&quadratic.to_eigenbasis(&h).unwrap()).unwrap() - &h;
         prop_assert!(back.amax() <= unit * (1.0 + h.amax()));
         prop_assert!(quadratic.loss_offset(0.0) == 0.0 && quadratic.loss_offset(decay) >= 0.0);
     }

@@ -61,7 +61,7 @@ impl Identities {
         let eigenvalues = DMatrix::from_diagonal(self.prepared.quadratic.eigenvalues());
         noise -= &eigenvalues * &position * &eigenvalues + &mean * mean.transpose();
         noise *= law.noise_factor();
-        let full = law.phase_space_moment(&position);
+        let full = law.phase_space_moment(&position)?;
         let mut map = DMatrix::zeros(2 * size, 2 * size);
         let mut entry = DMatrix::zeros(2 * size, size);
         for (i, one) in law.maps().iter().enumerate() {

@@ -260,7 +260,7 @@ impl Scenario for PhaseSpaceRotation {
         let quadratic = &self.prepared.quadratic;
         let data = &self.prepared.dataset.problem;
         let law = MinibatchLaw::with_quadratic(data, quadratic, &self.sgd, Sampling::WithReplacement)?;
-        let full = law.phase_space_moment(&law.stationary_position_in_eigenbasis(0)?);
+        let full = law.phase_space_moment(&law.stationary_position_in_eigenbasis(0)?)?;
         let mean = self.prepared.minimum_in_eigenbasis(self.sgd.weight_decay());
         let centre: Vec<f64> = mean.as_slice().to_vec();
         let size = centre.len();

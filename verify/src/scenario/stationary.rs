@@ -146,8 +146,8 @@ impl StationaryMinibatch {
         let residuals = data.features() * &minimum - data.targets();
         let mut outputs = Vec::new();
         for (output, position) in law.stationary_positions_in_eigenbasis()?.iter().enumerate() {
-            let covariance = self.prepared.quadratic.to_eigenbasis(&law.gradient_noise_covariance(output)?);
-            let full = law.phase_space_moment(position);
+            let covariance = self.prepared.quadratic.to_eigenbasis(&law.gradient_noise_covariance(output)?)?;
+            let full = law.phase_space_moment(position)?;
             let modes = law.equivalent_modes(position)?;
             let displacement = self
                 .lags()

@@ -235,7 +235,7 @@ impl Sweeps {
         let law = MinibatchLaw::with_quadratic(data, quadratic, sgd, Sampling::WithReplacement)?;
         let position = law.stationary_position_in_eigenbasis(0)?;
         let rank = quadratic.rank();
-        let noise = quadratic.to_eigenbasis(&law.gradient_noise_covariance(0)?);
+        let noise = quadratic.to_eigenbasis(&law.gradient_noise_covariance(0)?)?;
         let minimum_noise = law
             .maps()
             .into_iter()
@@ -248,7 +248,7 @@ impl Sweeps {
             exact: law.equivalent_modes(&position)?.into_iter().take(rank).collect(),
             minimum_noise,
             noise: (0..rank).map(|i| noise[(i, i)]).sum(),
-            root: covariance_root("the stationary covariance", &law.phase_space_moment(&position))?,
+            root: covariance_root("the stationary covariance", &law.phase_space_moment(&position)?)?,
         })
     }
 

@@ -100,7 +100,7 @@ fn minibatch_roots(
         let positions = law.stationary_positions_in_eigenbasis()?;
         positions
             .iter()
-            .map(|position| covariance_root("the stationary covariance", &law.phase_space_moment(position)))
+            .map(|position| covariance_root("the stationary covariance", &law.phase_space_moment(position)?))
             .collect()
     };
     compute().map_err(NoStart::NoStationaryLaw)
@@ -119,7 +119,7 @@ fn gaussian_noise_and_roots(
     let (mut noise_roots, mut roots) = (Vec::new(), Vec::new());
     for output in 0..data.outputs() {
         let covariance = gradient_noise::covariance(data, &minimum, output)? * factor;
-        let rotated = prepared.quadratic.to_eigenbasis(&covariance);
+        let rotated = prepared.quadratic.to_eigenbasis(&covariance)?;
         noise_roots.push(covariance_root("noise_covariance", &((&rotated + rotated.transpose()) * 0.5))?);
         if stationary {
             roots.push(constant_noise_root(prepared, sgd, &rotated).map_err(NoStart::NoStationaryLaw)?);

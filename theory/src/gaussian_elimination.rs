@@ -1,0 +1,47 @@
+//! Solutions of small dense linear systems A X = B in double or extended precision, by Gaussian elimination with row
+//! pivoting. Systems that are singular up to a small rate (moments of an epoch at a small learning rate) keep their digits
+//! in extended precision.
+
+use nalgebra::DMatrix;
+
+use crate::extended_precision::Number;
+
+/// X with A X = B, for A n x n and B n x m; `None` where a pivot vanishes or is not finite.
+pub(crate) fn solve<T: Number>(matrix: &DMatrix<T>, right: &DMatrix<T>) -> Option<DMatrix<T>> {
+    let size = matrix.nrows();
+    let (mut rows, mut solution) = (matrix.clone(), right.clone());
+    for k in 0..size {
+        let size_of = |i: usize| rows[(i, k)].value().abs();
+        let pivot_row = (k..size).fold(k, |best, i| if size_of(i) > size_of(best) { i } else { best });
+        rows.swap_rows(k, pivot_row);
+        solution.swap_rows(k, pivot_row);
+        let pivot = rows[(k, k)];
+        if !(pivot.value().is_finite() && pivot.value() != 0.0) {
+            return None;
+        }
+        for i in k + 1..size {
+            let factor = rows[(i, k)] / pivot;
+            if factor.value() == 0.0 {
+                continue;
+            }
+            for j in k + 1..size {
+                let share = factor * rows[(k, j)];
+                rows[(i, j)] -= share;
+            }
+            for j in 0..solution.ncols() {
+                let share = factor * solution[(k, j)];
+                solution[(i, j)] -= share;
+            }
+        }
+    }
+    for j in 0..solution.ncols() {
+        for i in (0..size).rev() {
+            let mut rest = solution[(i, j)];
+            for k in i + 1..size {
+                rest -= rows[(i, k)] * solution[(k, j)];
+            }
+            solution[(i, j)] = rest / rows[(i, i)];
+        }
+    }
+    Some(solution)
+}
