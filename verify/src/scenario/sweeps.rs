@@ -47,9 +47,9 @@ const MOVING_AVERAGE: usize = 15;
 
 /// Fewest and most steps of a chain that is tested, and its multiplications: batches of few samples make skewed speeds, and
 /// small problems can afford long chains.
-const FEWEST_STEPS: u64 = 128;
+const FEWEST_STEPS: u64 = 256;
 const MOST_STEPS: u64 = 4000;
-const TESTED_WORK: f64 = 2.6e5;
+const TESTED_WORK: f64 = 6e5;
 
 /// Chains that only set the number of those that are tested.
 const PILOT: u64 = 1024;
