@@ -10,11 +10,13 @@
 
 mod portable;
 mod processor;
+mod rows;
 mod table;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
 pub use processor::{Kernel, Level, Processor};
+pub use rows::PickedRows;
 pub use table::Table;
 
 /// Number of doubles side by side.
@@ -24,6 +26,11 @@ pub const LANES: usize = 8;
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[repr(C, align(64))]
 pub struct Line(pub [f64; LANES]);
+
+impl Line {
+    /// Zeros.
+    pub const ZERO: Self = Self([0.0; LANES]);
+}
 
 /// Lines that hold `values` row after row, each row padded with zeros to whole lines.
 ///
@@ -130,8 +137,8 @@ pub trait Lanes: Copy + Send + Sync + 'static {
     fn sqrt(self, a: Self::F) -> Self::F;
     /// ((0+4)+(2+6)) + ((1+5)+(3+7)).
     fn sum(self, a: Self::F) -> f64;
-    /// The eight sums of eight values, each in the order of [`Lanes::sum`].
-    fn sums(self, a: [Self::F; LANES]) -> Self::F;
+    /// The sum of each of four values in all lanes, in the order of [`Lanes::sum`].
+    fn spread_sums(self, a: [Self::F; 4]) -> [Self::F; 4];
     /// Lane by lane `set` where the highest bit of `mask` is 1, else `clear`.
     fn select(self, mask: Self::U, set: Self::F, clear: Self::F) -> Self::F;
     /// The bits of the doubles.

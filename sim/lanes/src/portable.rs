@@ -74,8 +74,8 @@ impl Lanes for Portable {
         ((a[0] + a[4]) + (a[2] + a[6])) + ((a[1] + a[5]) + (a[3] + a[7]))
     }
     #[inline(always)]
-    fn sums(self, a: [Self::F; LANES]) -> Self::F {
-        std::array::from_fn(|k| self.sum(a[k]))
+    fn spread_sums(self, a: [Self::F; 4]) -> [Self::F; 4] {
+        a.map(|a| self.splat(self.sum(a)))
     }
     #[inline(always)]
     fn select(self, mask: Self::U, set: Self::F, clear: Self::F) -> Self::F {

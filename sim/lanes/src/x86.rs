@@ -101,12 +101,17 @@ impl Lanes for Avx512 {
 
     #[inline(always)]
     #[allow(clippy::undocumented_unsafe_blocks)] // one argument for the whole file, at its top
-    fn sums(self, a: [__m512d; LANES]) -> __m512d {
-        // halves, then pairs, then lanes: the order of `sum` in all eight at once
+    fn spread_sums(self, a: [__m512d; 4]) -> [__m512d; 4] {
+        // halves, then pairs, then the two lanes of a pair
         unsafe {
-            let left = pairs(halves(a[0], a[2]), halves(a[4], a[6]));
-            let right = pairs(halves(a[1], a[3]), halves(a[5], a[7]));
-            _mm512_add_pd(_mm512_unpacklo_pd(left, right), _mm512_unpackhi_pd(left, right))
+            let pairs = pairs(halves(a[0], a[1]), halves(a[2], a[3]));
+            let sums = _mm512_add_pd(pairs, _mm512_permute_pd::<0x55>(pairs));
+            [
+                _mm512_shuffle_f64x2::<0x00>(sums, sums),
+                _mm512_shuffle_f64x2::<0x55>(sums, sums),
+                _mm512_shuffle_f64x2::<0xAA>(sums, sums),
+                _mm512_shuffle_f64x2::<0xFF>(sums, sums),
+            ]
         }
     }
 
@@ -242,14 +247,23 @@ impl Lanes for Avx2 {
 
     #[inline(always)]
     #[allow(clippy::undocumented_unsafe_blocks)] // one argument for the whole file, at its top
-    fn sums(self, a: [Self::F; LANES]) -> Self::F {
+    fn spread_sums(self, a: [Self::F; 4]) -> [Self::F; 4] {
         unsafe {
-            // after the halves are added: 4 x 4 blocks, pairs of 128-bit halves, then lanes
-            let mut four = [_mm256_setzero_pd(); LANES];
-            for k in 0..LANES {
-                four[k] = _mm256_add_pd(a[k].0, a[k].1);
-            }
-            Halves(sums_of_four(four[0], four[1], four[2], four[3]), sums_of_four(four[4], four[5], four[6], four[7]))
+            let [a, b, c, d] = a.map(
+                #[inline(always)]
+                |a| _mm256_add_pd(a.0, a.1),
+            );
+            let sums = sums_of_four(a, b, c, d);
+            [
+                _mm256_permute4x64_pd::<0x00>(sums),
+                _mm256_permute4x64_pd::<0x55>(sums),
+                _mm256_permute4x64_pd::<0xAA>(sums),
+                _mm256_permute4x64_pd::<0xFF>(sums),
+            ]
+            .map(
+                #[inline(always)]
+                |sum| Halves(sum, sum),
+            )
         }
     }
 

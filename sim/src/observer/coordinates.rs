@@ -99,48 +99,83 @@ impl Kernel for AddMoments<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: Lanes>(self, lanes: L) {
-        let width = self.block.width;
+    fn run<L: Lanes>(mut self, lanes: L) {
         let mut first = 0;
-        while first < width {
-            let count = LANES.min(width - first);
-            let centre = part(lanes, &self.centre[first..]);
-            let sums = if count == LANES {
-                let rows = self.block.positions.chunks_exact(width).zip(self.block.velocities.chunks_exact(width));
-                add_moments(lanes, centre, rows.map(|(position, velocity)| (&position[first..], &velocity[first..])))
+        while first < self.block.width {
+            if self.block.width - first > LANES {
+                self.add_lines::<L, 2>(lanes, first);
+                first += 2 * LANES;
             } else {
-                // lanes beyond the row belong to the next one and are left out in the end
-                let places = (first..self.block.positions.len()).step_by(width);
-                let (positions, velocities) = (self.block.positions, self.block.velocities);
-                add_moments(lanes, centre, places.map(|place| (&positions[place..], &velocities[place..])))
-            };
-            let CoordinateSums { position, velocity, position_square, product, velocity_square, .. } = &mut *self.sums;
-            for (total, sum) in [position, velocity, position_square, product, velocity_square].into_iter().zip(sums) {
-                let mut values = [0.0; LANES];
-                lanes.store(sum, &mut values);
-                total[first..first + count].iter_mut().zip(values).for_each(|(total, value)| *total += value);
+                self.add_lines::<L, 1>(lanes, first);
+                first += LANES;
             }
-            first += LANES;
         }
     }
 }
 
-/// Sums of x, v, x^2, x v and v^2 of eight coordinates.
-#[inline(always)]
-fn add_moments<'a, L: Lanes>(
-    lanes: L,
-    centre: L::F,
-    states: impl Iterator<Item = (&'a [f64], &'a [f64])>,
-) -> [L::F; 5] {
-    let mut sums = [lanes.splat(0.0); 5];
-    for (position, velocity) in states {
-        let x = lanes.sub(part(lanes, position), centre);
-        let v = part(lanes, velocity);
-        sums[0] = lanes.add(sums[0], x);
-        sums[1] = lanes.add(sums[1], v);
-        sums[2] = lanes.mul_add(x, x, sums[2]);
-        sums[3] = lanes.mul_add(x, v, sums[3]);
-        sums[4] = lanes.mul_add(v, v, sums[4]);
+impl AddMoments<'_> {
+    /// Adds the moments of N lines of coordinates over all states. Lanes beyond a row belong to the next one and are left
+    /// out in the end.
+    #[inline(always)]
+    fn add_lines<L: Lanes, const N: usize>(&mut self, lanes: L, first: usize) {
+        let width = self.block.width;
+        let mut centre = [lanes.splat(0.0); N];
+        for n in 0..N {
+            centre[n] = part(lanes, &self.centre[first + n * LANES..]);
+        }
+        let mut sums = [[lanes.splat(0.0); 5]; N];
+        let (positions, velocities) = (&self.block.positions[first..], &self.block.velocities[first..]);
+        // the last states have no whole lines behind them
+        let mut place = 0;
+        while let (Some(position), Some(velocity)) = (lines_at::<N>(positions, place), lines_at::<N>(velocities, place))
+        {
+            for n in 0..N {
+                add_moments(lanes, centre[n], lanes.load(&position[n]), lanes.load(&velocity[n]), &mut sums[n]);
+            }
+            place += width;
+        }
+        while place < positions.len() {
+            for n in 0..N {
+                let at = (place + n * LANES).min(positions.len());
+                let (position, velocity) = (part(lanes, &positions[at..]), part(lanes, &velocities[at..]));
+                add_moments(lanes, centre[n], position, velocity, &mut sums[n]);
+            }
+            place += width;
+        }
+        let CoordinateSums { position, velocity, position_square, product, velocity_square, .. } = &mut *self.sums;
+        for (k, total) in [position, velocity, position_square, product, velocity_square].into_iter().enumerate() {
+            for n in 0..N {
+                add_to(lanes, sums[n][k], &mut total[first + n * LANES..]);
+            }
+        }
     }
-    sums
+}
+
+/// N lines of values from a place on, if there are as many.
+#[inline(always)]
+fn lines_at<const N: usize>(values: &[f64], place: usize) -> Option<&[[f64; LANES]; N]> {
+    values.get(place..)?.as_chunks().0.first_chunk()
+}
+
+/// Adds a value to the first coordinates of a sum.
+#[inline(always)]
+fn add_to<L: Lanes>(lanes: L, value: L::F, total: &mut [f64]) {
+    if let Some(total) = total.first_chunk_mut() {
+        lanes.store(lanes.add(lanes.load(total), value), total);
+    } else {
+        let mut values = [0.0; LANES];
+        lanes.store(value, &mut values);
+        total.iter_mut().zip(values).for_each(|(total, value)| *total += value);
+    }
+}
+
+/// Adds x, v, x^2, x v and v^2 of eight coordinates.
+#[inline(always)]
+fn add_moments<L: Lanes>(lanes: L, centre: L::F, position: L::F, velocity: L::F, sums: &mut [L::F; 5]) {
+    let (x, v) = (lanes.sub(position, centre), velocity);
+    sums[0] = lanes.add(sums[0], x);
+    sums[1] = lanes.add(sums[1], v);
+    sums[2] = lanes.mul_add(x, x, sums[2]);
+    sums[3] = lanes.mul_add(x, v, sums[3]);
+    sums[4] = lanes.mul_add(v, v, sums[4]);
 }

@@ -7,9 +7,9 @@ use nalgebra::DMatrix;
 use super::NoiseSource;
 use super::batches::Batches;
 use super::ensemble::{BLOCK_STEPS, Start};
-use super::recorder::{Recorder, SLACK};
+use super::recorder::Rows;
 use crate::error::Result;
-use crate::observer::{Observer, StateBlock};
+use crate::observer::Observer;
 use crate::random::{Stream, fill_normals};
 use crate::saved_state::{StateReader, StateWriter, mismatch};
 
@@ -29,7 +29,7 @@ pub struct Chain {
     /// Scratch.
     pub(super) noise: Vec<Line>,
     /// States of the block at hand.
-    rows: Rows,
+    pub(super) rows: Rows,
 }
 
 impl Chain {
@@ -83,35 +83,34 @@ impl Chain {
         self.batches.restore(state)
     }
 
-    /// Runs the next block of states, at most to the one after `last_step` steps, and gives the number of states in it.
+    /// Runs chains that are at the same step through their next block of states, at most to the one after `last_step` steps,
+    /// and gives the number of states of each.
     pub(super) fn advance_block(
-        &mut self,
+        chains: &mut [Self],
         noise: &NoiseSource,
         sgd: &Hyperparameters,
         last_step: u64,
-        observer: &mut impl Observer,
+        observers: &mut [impl Observer],
     ) -> u64 {
-        let (dimension, outputs) = (noise.dimension(), noise.outputs());
-        let states = (last_step + 1 - self.next_step).min(BLOCK_STEPS);
-        // taken out, so that the chain can be run on while they are written
-        let mut rows = std::mem::take(&mut self.rows);
-        let mut recorder = rows.recorder(dimension, outputs, states as usize);
+        let Some(first_step) = chains.first().map(Self::next_step) else { return 0 };
+        let states = (last_step + 1 - first_step).min(BLOCK_STEPS);
         let mut steps = states as usize;
-        if self.next_step == 0 {
-            recorder.record(noise.lines(), &self.position, &self.velocity);
+        for chain in chains.iter_mut() {
+            chain.rows.make_room(noise.dimension(), noise.outputs(), states as usize);
+            if first_step == 0 {
+                chain.rows.record(noise.lines(), &chain.position, &chain.velocity);
+            }
+        }
+        if first_step == 0 {
             steps -= 1;
         }
         if steps > 0 {
-            noise.advance(self, sgd, steps, recorder);
+            noise.advance(chains, sgd, steps);
         }
-        observer.observe(&StateBlock {
-            first_step: self.next_step,
-            positions: &rows.positions[..rows.filled],
-            velocities: &rows.velocities[..rows.filled],
-            width: dimension * outputs,
-        });
-        self.rows = rows;
-        self.next_step += states;
+        for (chain, observer) in chains.iter_mut().zip(observers) {
+            observer.observe(&chain.rows.block(first_step));
+            chain.next_step += states;
+        }
         states
     }
 }
@@ -140,23 +139,5 @@ impl Start {
                 }
             }
         }
-    }
-}
-
-/// States after consecutive steps: rows of outputs x dimension coordinates, and room to write whole lines.
-#[derive(Clone, Debug, Default)]
-struct Rows {
-    positions: Vec<f64>,
-    velocities: Vec<f64>,
-    filled: usize,
-}
-
-impl Rows {
-    /// Somewhere to write some rows.
-    fn recorder(&mut self, dimension: usize, outputs: usize, rows: usize) -> Recorder<'_> {
-        self.filled = rows * outputs * dimension;
-        self.positions.resize(self.filled + SLACK, 0.0);
-        self.velocities.resize(self.filled + SLACK, 0.0);
-        Recorder { positions: &mut self.positions, velocities: &mut self.velocities, dimension, next: 0 }
     }
 }

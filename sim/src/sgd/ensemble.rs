@@ -17,6 +17,9 @@ use crate::saved_state::StateReader;
 /// States per block handed to observers. Blocks begin at its multiples.
 pub const BLOCK_STEPS: u64 = 32;
 
+/// Chains of short rows that [`Ensemble::run`] runs together, where threads have enough to do.
+const TOGETHER: usize = 2;
+
 /// Blocks of [`Ensemble::run`] between two reports of progress.
 const BLOCKS_PER_REPORT: u64 = 16;
 
@@ -121,16 +124,22 @@ impl Ensemble {
         observer: impl Fn() -> O + Sync,
         progress: &(dyn Fn(u64) + Sync),
     ) -> Vec<O::Output> {
-        let chains: Vec<u64> = chains.collect();
-        chains
-            .par_iter()
-            .map(|&number| {
-                let mut observer = observer();
-                let mut chain = self.chain(number);
-                while chain.next_step() <= steps {
-                    progress(self.advance(&mut chain, steps, BLOCKS_PER_REPORT, &mut observer));
+        let numbers: Vec<u64> = chains.collect();
+        let enough = numbers.len() >= TOGETHER * rayon::current_num_threads();
+        let together = if enough && self.noise.runs_together() { TOGETHER } else { 1 };
+        numbers
+            .par_chunks(together)
+            .flat_map_iter(|numbers| {
+                let mut observers: Vec<O> = numbers.iter().map(|_| observer()).collect();
+                let mut chains: Vec<Chain> = numbers.iter().map(|&number| self.chain(number)).collect();
+                loop {
+                    let states = self.advance_together(&mut chains, steps, BLOCKS_PER_REPORT, &mut observers);
+                    if states == 0 {
+                        break;
+                    }
+                    progress(states * chains.len() as u64);
                 }
-                observer.finish()
+                observers.into_iter().map(Observer::finish)
             })
             .collect()
     }
@@ -175,12 +184,23 @@ impl Ensemble {
     /// Runs a chain for some blocks of states, at most to the state after `last_step` steps, and gives the number of states
     /// handed to the observer.
     pub fn advance(&self, chain: &mut Chain, last_step: u64, blocks: u64, observer: &mut impl Observer) -> u64 {
+        self.advance_together(std::slice::from_mut(chain), last_step, blocks, std::slice::from_mut(observer))
+    }
+
+    /// Runs chains that are at the same step for some blocks of states, and gives the number of states of each.
+    fn advance_together(
+        &self,
+        chains: &mut [Chain],
+        last_step: u64,
+        blocks: u64,
+        observers: &mut [impl Observer],
+    ) -> u64 {
         let mut handed = 0;
         for _ in 0..blocks {
-            if chain.next_step() > last_step {
+            if chains.first().is_none_or(|chain| chain.next_step() > last_step) {
                 break;
             }
-            handed += chain.advance_block(&self.noise, &self.sgd, last_step, observer);
+            handed += Chain::advance_block(chains, &self.noise, &self.sgd, last_step, observers);
         }
         handed
     }

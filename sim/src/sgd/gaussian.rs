@@ -8,7 +8,6 @@ use nalgebra::DMatrix;
 use super::batch_kernel::Update;
 use super::chain::Chain;
 use super::gaussian_kernel::GaussianSteps;
-use super::recorder::Recorder;
 use crate::error::{Result, SimError};
 
 /// Curvature rho_i and linear term of each coordinate, and a root of the noise covariance per step, for each output.
@@ -91,8 +90,8 @@ impl GaussianNoise {
     }
 
     /// Runs a chain for some steps and records the states after each.
-    pub(super) fn advance(&self, chain: &mut Chain, sgd: &Hyperparameters, steps: usize, recorder: Recorder<'_>) {
-        let Chain { processor, stream, position, velocity, noise, .. } = chain;
+    pub(super) fn advance(&self, chain: &mut Chain, sgd: &Hyperparameters, steps: usize) {
+        let Chain { processor, stream, position, velocity, noise, rows, .. } = chain;
         processor.run(GaussianSteps {
             steps,
             curvature: &self.curvature,
@@ -103,7 +102,7 @@ impl GaussianNoise {
             velocity,
             noise,
             stream,
-            recorder,
+            recorder: rows.recorder(),
         });
     }
 }

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use langevin_lanes::{LANES, Line, Table, lines_of_rows};
+use langevin_lanes::{LANES, Line, Table, as_values_mut, lines_of_rows};
 use langevin_theory::{Hyperparameters, LeastSquares, Sampling};
 
-use super::batch_kernel::{BatchSteps, Update};
+use super::batch_kernel::{BatchProblem, BatchSteps, ChainSteps, Update, rows_are_short, targets_fit_in_rows};
 use super::batches::BatchPlan;
 use super::chain::Chain;
-use super::recorder::Recorder;
 use crate::error::Result;
 
 /// A data set laid out for gathering rows, and a sampling scheme. Clones share the data.
@@ -35,6 +34,10 @@ impl MinibatchNoise {
         let mut features = lines_of_rows(data.features().transpose().as_slice(), dimension);
         features.extend(vec![Line::default(); dimension.div_ceil(LANES)]);
         let mut negative_targets: Vec<f64> = data.targets().transpose().iter().map(|target| -target).collect();
+        if targets_fit_in_rows(dimension, outputs) {
+            let rows = as_values_mut(&mut features).chunks_exact_mut(dimension.next_multiple_of(LANES));
+            rows.zip(&negative_targets).for_each(|(row, target)| row[dimension] = *target);
+        }
         negative_targets.extend(vec![0.0; outputs]);
         Ok(Self {
             features: Arc::new(Table::from_lines(&features)),
@@ -62,22 +65,31 @@ impl MinibatchNoise {
         &self.plan
     }
 
-    /// Runs a chain for some steps and records the states after each.
-    pub(super) fn advance(&self, chain: &mut Chain, sgd: &Hyperparameters, steps: usize, recorder: Recorder<'_>) {
-        let Chain { processor, stream, batches, position, velocity, gradient, .. } = chain;
-        let batches = batches.draw(*processor, &self.plan, stream, steps);
-        let update = Update::new(sgd, 1.0 / self.plan.batch() as f64);
-        processor.run(BatchSteps {
+    /// Whether chains are best run several at a time.
+    pub(super) fn runs_together(&self) -> bool {
+        rows_are_short(self.dimension, self.outputs)
+    }
+
+    /// Runs chains for some steps and records the states after each.
+    pub(super) fn advance(&self, chains: &mut [Chain], sgd: &Hyperparameters, steps: usize) {
+        let Some(processor) = chains.first().map(|chain| chain.processor) else { return };
+        let problem = BatchProblem {
             features: &self.features,
             negative_targets: &self.negative_targets,
-            batches,
+            targets_in_rows: targets_fit_in_rows(self.dimension, self.outputs),
             batch: self.plan.batch(),
-            update,
-            position,
-            velocity,
-            gradient,
+            update: Update::new(sgd, 1.0 / self.plan.batch() as f64),
             lines: self.lines(),
-            recorder,
-        });
+        };
+        let chains = chains
+            .iter_mut()
+            .map(|chain| {
+                let Chain { stream, batches, position, velocity, gradient, rows, .. } = chain;
+                let batches = batches.draw(processor, &self.plan, stream, steps);
+                let recorder = rows.recorder();
+                ChainSteps { batches, position, velocity, gradient, recorder }
+            })
+            .collect();
+        BatchSteps { problem, chains }.run_on(processor);
     }
 }

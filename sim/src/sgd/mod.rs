@@ -54,11 +54,19 @@ impl NoiseSource {
         }
     }
 
-    /// Runs a chain for some steps and records the states after each.
-    fn advance(&self, chain: &mut Chain, sgd: &Hyperparameters, steps: usize, recorder: recorder::Recorder<'_>) {
+    /// Whether chains are best run several at a time.
+    fn runs_together(&self) -> bool {
         match self {
-            Self::Minibatch(noise) => noise.advance(chain, sgd, steps, recorder),
-            Self::Gaussian(noise) => noise.advance(chain, sgd, steps, recorder),
+            Self::Minibatch(noise) => noise.runs_together(),
+            Self::Gaussian(_) => false,
+        }
+    }
+
+    /// Runs chains for some steps and records the states after each.
+    fn advance(&self, chains: &mut [Chain], sgd: &Hyperparameters, steps: usize) {
+        match self {
+            Self::Minibatch(noise) => noise.advance(chains, sgd, steps),
+            Self::Gaussian(noise) => chains.iter_mut().for_each(|chain| noise.advance(chain, sgd, steps)),
         }
     }
 }

@@ -2,16 +2,63 @@
 
 use langevin_lanes::{LANES, Lanes, Line, as_values};
 
-/// Room behind the last row: whole lines are written, and what is beyond a row is overwritten by the next.
-pub(super) const SLACK: usize = LANES;
+use crate::observer::StateBlock;
 
-/// Writes rows of positions and velocities. A row holds `outputs` groups of `dimension` coordinates, without padding.
+/// Room behind the last row: whole lines are written, and what is beyond a row is overwritten by the next.
+const SLACK: usize = LANES;
+
+/// The states of a block: rows of `outputs` groups of `dimension` coordinates, without padding.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rows {
+    positions: Vec<f64>,
+    velocities: Vec<f64>,
+    dimension: usize,
+    width: usize,
+    filled: usize,
+    /// Where a recorder begins.
+    next: usize,
+}
+
+/// Writes rows of positions and velocities.
 pub(super) struct Recorder<'a> {
-    pub(super) positions: &'a mut [f64],
-    pub(super) velocities: &'a mut [f64],
+    positions: &'a mut [f64],
+    velocities: &'a mut [f64],
     pub(super) dimension: usize,
     /// Where the next row begins.
-    pub(super) next: usize,
+    next: usize,
+}
+
+impl Rows {
+    /// Room for the states of a new block.
+    pub(super) fn make_room(&mut self, dimension: usize, outputs: usize, states: usize) {
+        (self.dimension, self.width) = (dimension, outputs * dimension);
+        (self.filled, self.next) = (states * self.width, 0);
+        self.positions.resize(self.filled + SLACK, 0.0);
+        self.velocities.resize(self.filled + SLACK, 0.0);
+    }
+
+    /// Records the state before the first step.
+    pub(super) fn record(&mut self, lines: usize, position: &[Line], velocity: &[Line]) {
+        let mut recorder = self.recorder();
+        recorder.record(lines, position, velocity);
+        self.next = recorder.next;
+    }
+
+    /// For the states that are not recorded yet.
+    pub(super) fn recorder(&mut self) -> Recorder<'_> {
+        let Self { positions, velocities, dimension, next, .. } = self;
+        Recorder { positions, velocities, dimension: *dimension, next: *next }
+    }
+
+    /// The block, of which `first_step` is the first.
+    pub(super) fn block(&self, first_step: u64) -> StateBlock<'_> {
+        StateBlock {
+            first_step,
+            positions: &self.positions[..self.filled],
+            velocities: &self.velocities[..self.filled],
+            width: self.width,
+        }
+    }
 }
 
 impl Recorder<'_> {

@@ -135,9 +135,19 @@ const SCHEMES: [Sampling; 3] = [Sampling::WithReplacement, Sampling::WithoutRepl
 /// The recursion contracts, so rounding errors of a step, each of about sqrt(d) S units, do not pile up.
 #[test]
 fn kernels_follow_plain_loops_for_a_thousand_steps() {
-    for (dimension, outputs, batch) in
-        [(1, 1, 1), (2, 1, 7), (7, 3, 8), (8, 1, 9), (9, 1, 16), (31, 1, 5), (64, 1, 32), (65, 2, 12), (600, 1, 11)]
-    {
+    for (dimension, outputs, batch) in [
+        (1, 1, 1),
+        (2, 1, 7),
+        (7, 3, 8),
+        (8, 1, 9),
+        (10, 1, 16),
+        (23, 1, 15),
+        (24, 1, 8),
+        (31, 1, 5),
+        (64, 1, 32),
+        (65, 2, 12),
+        (600, 1, 11),
+    ] {
         let data = regression(4 * batch, dimension, outputs);
         let sgd = Hyperparameters::new(0.2 / dimension as f64, 0.9, 0.01, batch).unwrap();
         for sampling in SCHEMES {
@@ -227,6 +237,33 @@ fn wide_instructions_give_the_same_bits() {
         let ensemble = Ensemble::new(noise, &sgd, start, 4).unwrap();
         let run = |processor| ensemble.clone().on(processor).run(0..5, 70, || SnapshotObserver::new(&[70]), &|_| ());
         assert_eq!(run(avx2), run(avx512));
+    }
+}
+
+/// Chains of short rows run together, with their targets in the rows where there is room: the same bits on both instruction
+/// sets and one at a time.
+#[test]
+fn chains_that_run_together_have_the_bits_of_chains_alone() {
+    for dimension in 1..=25 {
+        let data = regression(60, dimension, 1);
+        let sgd = Hyperparameters::new(0.2 / dimension as f64, 0.9, 0.01, 15).unwrap();
+        let noise = NoiseSource::Minibatch(MinibatchNoise::new(&data, &sgd, Sampling::Reshuffle).unwrap());
+        let start = Start::Fixed(DMatrix::from_element(dimension, 1, 0.5));
+        let ensemble = Ensemble::new(noise, &sgd, start, 4).unwrap();
+        let chains = 4 * rayon::current_num_threads() as u64 + 1;
+        let together = |level| {
+            let ensemble = ensemble.clone().on(Processor::at_most(level));
+            ensemble.run(0..chains, 70, || SnapshotObserver::new(&[1, 31, 70]), &|_| ())
+        };
+        let wide = together(Level::Avx512);
+        if Processor::at_most(Level::Avx2).level() == Level::Avx2 {
+            assert_eq!(wide, together(Level::Avx2), "d {dimension}");
+        }
+        for number in 0..chains {
+            let mut alone = SnapshotObserver::new(&[1, 31, 70]);
+            ensemble.advance(&mut ensemble.chain(number), 70, u64::MAX, &mut alone);
+            assert_eq!(wide[number as usize], alone.finish(), "d {dimension}, chain {number}");
+        }
     }
 }
 

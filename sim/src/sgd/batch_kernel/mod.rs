@@ -12,9 +12,10 @@ mod rows_in_memory;
 mod rows_in_registers;
 mod short_rows;
 
-use langevin_lanes::{Kernel, Lanes, Line};
+use langevin_lanes::{Kernel, LANES, Lanes, Line, Processor};
 use langevin_theory::Hyperparameters;
 
+use self::rows_in_registers::RegisterSteps;
 use super::recorder::Recorder;
 
 /// Chains of additions in the product of a row with the position: with one the processor waits.
@@ -29,44 +30,80 @@ pub(in crate::sgd) struct Update {
     scale: f64,
 }
 
-/// Some steps of one chain.
-pub(in crate::sgd) struct BatchSteps<'a> {
+/// What all chains share.
+#[derive(Clone, Copy)]
+pub(in crate::sgd) struct BatchProblem<'a> {
     /// Rows of `lines` lines each; after the last sample one row of zeros.
     pub(in crate::sgd) features: &'a [Line],
     /// -y, samples x outputs; after the last sample zeros.
     pub(in crate::sgd) negative_targets: &'a [f64],
-    /// Steps x batch.
-    pub(in crate::sgd) batches: &'a [u32],
+    /// Whether a row of features goes on with its -y ([`targets_fit_in_rows`]).
+    pub(in crate::sgd) targets_in_rows: bool,
     pub(in crate::sgd) batch: usize,
     pub(in crate::sgd) update: Update,
+    /// Lines of a row.
+    pub(in crate::sgd) lines: usize,
+}
+
+/// Some steps of some chains, as many of each.
+pub(in crate::sgd) struct BatchSteps<'a> {
+    pub(in crate::sgd) problem: BatchProblem<'a>,
+    pub(in crate::sgd) chains: Vec<ChainSteps<'a>>,
+}
+
+/// Some steps of one chain.
+pub(in crate::sgd) struct ChainSteps<'a> {
+    /// Steps x batch.
+    pub(in crate::sgd) batches: &'a [u32],
     /// Outputs x lines.
     pub(in crate::sgd) position: &'a mut [Line],
     pub(in crate::sgd) velocity: &'a mut [Line],
     /// Scratch like `position`.
     pub(in crate::sgd) gradient: &'a mut [Line],
-    /// Lines of a row.
-    pub(in crate::sgd) lines: usize,
     pub(in crate::sgd) recorder: Recorder<'a>,
+}
+
+impl BatchSteps<'_> {
+    /// Runs them in the form that suits the rows.
+    pub(in crate::sgd) fn run_on(self, processor: Processor) {
+        let problem = self.problem;
+        let one_output = self.chains.iter().all(|chain| chain.position.len() == problem.lines);
+        if one_output && (4..=8).contains(&problem.lines) {
+            self.chains.into_iter().for_each(|chain| processor.run(RegisterSteps::new(problem, chain)));
+        } else {
+            processor.run(self);
+        }
+    }
+}
+
+/// Whether rows are short: chains are then best run several at a time.
+pub(in crate::sgd) fn rows_are_short(dimension: usize, outputs: usize) -> bool {
+    outputs == 1 && dimension <= short_rows::LONGEST
+}
+
+/// Whether rows are short and have room for a target after their last coordinate.
+pub(in crate::sgd) fn targets_fit_in_rows(dimension: usize, outputs: usize) -> bool {
+    rows_are_short(dimension, outputs) && !dimension.is_multiple_of(LANES)
 }
 
 impl Kernel for BatchSteps<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: Lanes>(self, lanes: L) {
-        if self.position.len() > self.lines {
-            return self.in_memory::<L, 4>(lanes);
+    fn run<L: Lanes>(mut self, lanes: L) {
+        let problem = self.problem;
+        let one_output = self.chains.iter().all(|chain| chain.position.len() == problem.lines);
+        match (problem.lines, problem.targets_in_rows) {
+            (1, true) => return problem.of_short_rows::<L, 1, true>(lanes, &mut self.chains),
+            (2, true) => return problem.of_short_rows::<L, 2, true>(lanes, &mut self.chains),
+            (3, true) => return problem.of_short_rows::<L, 3, true>(lanes, &mut self.chains),
+            (1, false) if one_output => return problem.of_short_rows::<L, 1, false>(lanes, &mut self.chains),
+            (2, false) if one_output => return problem.of_short_rows::<L, 2, false>(lanes, &mut self.chains),
+            (3, false) if one_output => return problem.of_short_rows::<L, 3, false>(lanes, &mut self.chains),
+            _ => (),
         }
-        match self.lines {
-            1 => self.of_short_rows::<L, 1>(lanes),
-            2 => self.of_short_rows::<L, 2>(lanes),
-            3 => self.of_short_rows::<L, 3>(lanes),
-            4 => self.in_registers::<L, 4>(lanes),
-            5 => self.in_registers::<L, 5>(lanes),
-            6 => self.in_registers::<L, 6>(lanes),
-            7 => self.in_registers::<L, 7>(lanes),
-            8 => self.in_registers::<L, 8>(lanes),
-            _ => self.in_memory::<L, 4>(lanes),
+        for chain in self.chains {
+            problem.in_memory::<L, 4>(lanes, chain);
         }
     }
 }
@@ -80,8 +117,22 @@ impl Update {
     /// v' = beta v - scale g - lambda x, x' = x + eta v'.
     #[inline(always)]
     pub(in crate::sgd) fn apply<L: Lanes>(self, lanes: L, x: &mut L::F, v: &mut L::F, gradient: L::F) {
-        let decay = lanes.mul(lanes.splat(-self.weight_decay), *x);
-        let pull = lanes.neg_mul_add(lanes.splat(self.scale), gradient, decay);
+        let (scale, decay) = (lanes.splat(self.scale), lanes.splat(-self.weight_decay));
+        self.apply_scaled(lanes, x, v, gradient, scale, decay);
+    }
+
+    /// The same with a scale and a minus lambda of its own for each coordinate.
+    #[inline(always)]
+    fn apply_scaled<L: Lanes>(
+        self,
+        lanes: L,
+        x: &mut L::F,
+        v: &mut L::F,
+        gradient: L::F,
+        scale: L::F,
+        negative_decay: L::F,
+    ) {
+        let pull = lanes.neg_mul_add(scale, gradient, lanes.mul(negative_decay, *x));
         *v = lanes.mul_add(lanes.splat(self.momentum), *v, pull);
         *x = lanes.mul_add(lanes.splat(self.learning_rate), *v, *x);
     }

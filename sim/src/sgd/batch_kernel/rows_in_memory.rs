@@ -3,26 +3,26 @@
 
 use langevin_lanes::{Lanes, Line};
 
-use super::{BatchSteps, CHAINS};
+use super::{BatchProblem, CHAINS, ChainSteps};
 
 /// Lines taken together.
 const PANEL: usize = 4;
 
-impl BatchSteps<'_> {
+impl BatchProblem<'_> {
     /// Any number of outputs and lines, G samples at a time: the position and the gradient are read once for all of them.
     #[inline(always)]
-    pub(super) fn in_memory<L: Lanes, const G: usize>(mut self, lanes: L) {
-        let (lines, outputs) = (self.lines, self.position.len() / self.lines);
+    pub(super) fn in_memory<L: Lanes, const G: usize>(self, lanes: L, mut chain: ChainSteps<'_>) {
+        let (lines, outputs) = (self.lines, chain.position.len() / self.lines);
         let padding = (self.features.len() / lines - 1) as u32;
-        let mut ahead = self.batches;
-        for batch in self.batches.chunks_exact(self.batch) {
-            self.gradient.fill(Line::default());
+        let mut ahead = chain.batches;
+        for batch in chain.batches.chunks_exact(self.batch) {
+            chain.gradient.fill(Line::default());
             for group in batch.chunks(G) {
                 let rows = rows_of::<G>(self.features, lines, group, padding);
                 ahead = ahead.get(group.len()..).unwrap_or_default();
                 let next = rows_of::<G>(self.features, lines, &ahead[..ahead.len().min(G)], padding);
                 for output in 0..outputs {
-                    let theta = &self.position[output * lines..][..lines];
+                    let theta = &chain.position[output * lines..][..lines];
                     let mut products = [[lanes.splat(0.0); CHAINS]; G];
                     for k in 0..G {
                         let sample = group.get(k).map_or(padding, |&sample| sample);
@@ -54,7 +54,7 @@ impl BatchSteps<'_> {
                     for k in 0..G {
                         residuals[k] = lanes.splat(lanes.sum(lanes.add(products[k][0], products[k][1])));
                     }
-                    let (panels, tail) = self.gradient[output * lines..][..lines].as_chunks_mut::<PANEL>();
+                    let (panels, tail) = chain.gradient[output * lines..][..lines].as_chunks_mut::<PANEL>();
                     let after = panels.len() * PANEL;
                     for (index, panel) in panels.iter_mut().enumerate() {
                         let own = panels_of::<PANEL, G>(&rows, index);
@@ -78,13 +78,15 @@ impl BatchSteps<'_> {
                     }
                 }
             }
-            for ((x, v), gradient) in self.position.iter_mut().zip(self.velocity.iter_mut()).zip(self.gradient.iter()) {
+            for ((x, v), gradient) in
+                chain.position.iter_mut().zip(chain.velocity.iter_mut()).zip(chain.gradient.iter())
+            {
                 let (mut theta, mut velocity) = (lanes.load(&x.0), lanes.load(&v.0));
                 self.update.apply(lanes, &mut theta, &mut velocity, lanes.load(&gradient.0));
                 lanes.store(theta, &mut x.0);
                 lanes.store(velocity, &mut v.0);
             }
-            self.recorder.record(lines, self.position, self.velocity);
+            chain.recorder.record(lines, chain.position, chain.velocity);
         }
     }
 }

@@ -1,9 +1,10 @@
 //! Rows of 25 to 64 coordinates, one output. The second cache binds: a row is read once, stays in registers, and is asked
 //! for some samples ahead. Where registers hold no row, four samples share what is read of position and gradient.
 
-use langevin_lanes::{Lanes, Line, hidden};
+use langevin_lanes::{Kernel, Lanes, Line, hidden};
 
-use super::{BatchSteps, CHAINS};
+use super::{BatchProblem, CHAINS, ChainSteps, Update};
+use crate::sgd::recorder::Recorder;
 
 /// How many samples ahead a row is asked for.
 const AHEAD: usize = 10;
@@ -11,10 +12,47 @@ const AHEAD: usize = 10;
 /// Samples taken together where registers are few.
 const FEW: usize = 6;
 
-impl BatchSteps<'_> {
+/// Some steps of one chain: a kernel of its own, which the compiler gives all registers.
+pub(in crate::sgd) struct RegisterSteps<'a> {
+    features: &'a [Line],
+    negative_targets: &'a [f64],
+    batches: &'a [u32],
+    batch: usize,
+    update: Update,
+    position: &'a mut [Line],
+    velocity: &'a mut [Line],
+    lines: usize,
+    recorder: Recorder<'a>,
+}
+
+impl Kernel for RegisterSteps<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) {
+        match self.lines {
+            4 => self.in_registers::<L, 4>(lanes),
+            5 => self.in_registers::<L, 5>(lanes),
+            6 => self.in_registers::<L, 6>(lanes),
+            7 => self.in_registers::<L, 7>(lanes),
+            _ => self.in_registers::<L, 8>(lanes),
+        }
+    }
+}
+
+impl<'a> RegisterSteps<'a> {
+    /// For rows of 4 to 8 lines.
+    pub(super) fn new(problem: BatchProblem<'a>, chain: ChainSteps<'a>) -> Self {
+        let BatchProblem { features, negative_targets, batch, update, lines, .. } = problem;
+        let ChainSteps { batches, position, velocity, recorder, .. } = chain;
+        Self { features, negative_targets, batches, batch, update, position, velocity, lines, recorder }
+    }
+}
+
+impl RegisterSteps<'_> {
     /// A position of V lines.
     #[inline(always)]
-    pub(super) fn in_registers<L: Lanes, const V: usize>(mut self, lanes: L) {
+    fn in_registers<L: Lanes, const V: usize>(mut self, lanes: L) {
         let rows = self.features.as_chunks::<V>().0;
         let zero = lanes.splat(0.0);
         let (mut theta, mut v) = ([zero; V], [zero; V]);

@@ -1,95 +1,170 @@
-//! Rows of at most 24 coordinates, one output. The table is near and instructions bind: eight samples share the sums over
-//! lanes, and gradients are added in four parts, so that no addition waits for the one before.
+//! Rows of at most 24 coordinates, one output. The table is near and arithmetic binds: a row is read once and stays in
+//! registers, four samples share the sums over lanes, and a row that has room carries its -y, which the position meets with
+//! a 1. The end of a step waits for its sums; chains that run together fill the wait with each other's work.
 
-use langevin_lanes::{Lanes, Line, hidden};
+use langevin_lanes::{LANES, Lanes, Line, PickedRows, as_values_mut, hidden};
 
-use super::{BatchSteps, CHAINS};
+use super::{BatchProblem, ChainSteps};
+use crate::sgd::recorder::Recorder;
+
+/// Coordinates of the longest short row.
+pub(super) const LONGEST: usize = 3 * LANES;
+
+/// Samples whose residuals are summed over lanes together.
+const FOUR: usize = 4;
 
 /// Samples taken together.
-const GROUP: usize = 8;
+const GROUP: usize = 2 * FOUR;
 
 /// Parts of a gradient: sample k of a batch goes to part k modulo their number.
-const PARTS: usize = 4;
+const PARTS: usize = 2;
 
-impl BatchSteps<'_> {
-    /// A position of V lines.
+/// A chain under way, with the batches it has not seen.
+struct Running<'a, 'b, B, const V: usize> {
+    batches: B,
+    position: &'a mut [Line; V],
+    velocity: &'a mut [Line; V],
+    recorder: &'a mut Recorder<'b>,
+}
+
+impl BatchProblem<'_> {
+    /// Positions of V lines. With `IN_ROWS` rows hold their targets.
     #[inline(always)]
-    pub(super) fn of_short_rows<L: Lanes, const V: usize>(mut self, lanes: L) {
-        let zero = [lanes.splat(0.0); V];
-        let (mut theta, mut v) = (zero, zero);
-        for j in 0..V {
-            theta[j] = lanes.load(&self.position[j].0);
-            v[j] = lanes.load(&self.velocity[j].0);
-        }
-        for batch in self.batches.chunks_exact(self.batch) {
-            let mut parts = [zero; PARTS];
-            let (eights, rest) = batch.as_chunks::<GROUP>();
-            for eight in eights {
-                self.add_eight_gradients(lanes, *eight, &theta, &mut parts);
+    pub(super) fn of_short_rows<L: Lanes, const V: usize, const IN_ROWS: bool>(
+        &self,
+        lanes: L,
+        chains: &mut [ChainSteps<'_>],
+    ) {
+        let update = self.update;
+        let mut scale = [Line([update.scale; LANES]); V];
+        let mut negative_decay = [Line([-update.weight_decay; LANES]); V];
+        let steps = chains.iter().map(|chain| chain.batches.len() / self.batch).min().unwrap_or(0);
+        let mut running = Vec::with_capacity(chains.len());
+        for chain in chains.iter_mut() {
+            let ChainSteps { batches, position, velocity, recorder, .. } = chain;
+            let batches = PickedRows::<V>::new(self.features, batches).lists(self.batch);
+            if IN_ROWS {
+                // where the target is, the velocity stays 0 and the position 1
+                let place = recorder.dimension;
+                as_values_mut(position)[place] = 1.0;
+                as_values_mut(&mut scale)[place] = 0.0;
+                as_values_mut(&mut negative_decay)[place] = 0.0;
             }
-            // not by an iterator: parts that are chosen at run time would live in memory
-            for k in 0..GROUP - 1 {
-                if let Some(&sample) = rest.get(k) {
-                    let row = &self.features.as_chunks::<V>().0[sample as usize];
-                    let residual = lanes.sum(self.product(lanes, sample, row, &theta));
-                    add_row(lanes, lanes.splat(residual), row, &mut parts[k % PARTS]);
+            let Some(position) = position.first_chunk_mut::<V>() else { return };
+            let Some(velocity) = velocity.first_chunk_mut::<V>() else { return };
+            running.push(Running { batches, position, velocity, recorder });
+        }
+        for _ in 0..steps {
+            for chain in &mut running {
+                let Some(batch) = chain.batches.next() else { continue };
+                let mut theta = [lanes.splat(0.0); V];
+                let mut v = theta;
+                for j in 0..V {
+                    theta[j] = lanes.load(&chain.position[j].0);
+                    v[j] = lanes.load(&chain.velocity[j].0);
+                }
+                let gradient = self.short_gradient::<L, V, IN_ROWS>(lanes, batch, &theta);
+                for j in 0..V {
+                    let (scale, negative_decay) = (lanes.load(&scale[j].0), lanes.load(&negative_decay[j].0));
+                    update.apply_scaled(lanes, &mut theta[j], &mut v[j], gradient[j], scale, negative_decay);
+                    lanes.store(theta[j], &mut chain.position[j].0);
+                    lanes.store(v[j], &mut chain.velocity[j].0);
+                }
+                chain.recorder.record_registers(lanes, &theta, &v);
+            }
+        }
+        if IN_ROWS {
+            for chain in running {
+                as_values_mut(chain.position)[chain.recorder.dimension] = 0.0;
+            }
+        }
+    }
+
+    /// Sum of the gradients of a batch.
+    #[inline(always)]
+    fn short_gradient<L: Lanes, const V: usize, const IN_ROWS: bool>(
+        &self,
+        lanes: L,
+        batch: PickedRows<'_, V>,
+        theta: &[L::F; V],
+    ) -> [L::F; V] {
+        let mut parts = [[lanes.splat(0.0); V]; PARTS];
+        for (rows, numbers) in batch.groups::<GROUP>().zip(batch.numbers().as_chunks::<GROUP>().0) {
+            self.add_gradients::<L, V, IN_ROWS>(lanes, rows, numbers, theta, &mut parts);
+        }
+        let rest = batch.rest::<GROUP>();
+        // not by an iterator: parts that are chosen at run time would live in memory
+        for k in 0..GROUP - 1 {
+            if let Some(row) = rest.row(k) {
+                let mut x = [lanes.splat(0.0); V];
+                for j in 0..V {
+                    x[j] = lanes.load(&row[j].0);
+                }
+                let product = self.product::<L, V, IN_ROWS>(lanes, rest.numbers()[k], &x, theta);
+                let residual = lanes.splat(lanes.sum(product));
+                for j in 0..V {
+                    parts[k % PARTS][j] = lanes.mul_add(residual, x[j], parts[k % PARTS][j]);
                 }
             }
-            for j in 0..V {
-                let mut gradient = parts[0][j];
-                for k in 1..PARTS {
-                    gradient = lanes.add(gradient, parts[k][j]);
-                }
-                self.update.apply(lanes, &mut theta[j], &mut v[j], gradient);
-            }
-            self.recorder.record_registers(lanes, &theta, &v);
         }
+        let mut gradient = parts[0];
         for j in 0..V {
-            lanes.store(theta[j], &mut self.position[j].0);
-            lanes.store(v[j], &mut self.velocity[j].0);
+            for k in 1..PARTS {
+                gradient[j] = lanes.add(gradient[j], parts[k][j]);
+            }
         }
+        gradient
     }
 
     /// Product of a row with the position, minus the target, before the sum over lanes.
     #[inline(always)]
-    fn product<L: Lanes, const V: usize>(&self, lanes: L, sample: u32, row: &[Line; V], theta: &[L::F; V]) -> L::F {
-        let mut product = [lanes.splat(0.0); CHAINS];
-        product[0] = lanes.first(self.negative_targets[sample as usize]);
-        for j in 0..V {
-            product[j % CHAINS] = lanes.mul_add(lanes.load(&row[j].0), theta[j], product[j % CHAINS]);
-        }
-        lanes.add(product[0], product[1])
-    }
-
-    /// Adds the gradients of eight samples. Their residuals are summed over lanes together, and rows are read twice: that
-    /// takes fewer instructions than one sample at a time.
-    #[inline(always)]
-    fn add_eight_gradients<L: Lanes, const V: usize>(
+    fn product<L: Lanes, const V: usize, const IN_ROWS: bool>(
         &self,
         lanes: L,
-        samples: [u32; GROUP],
+        sample: u32,
+        x: &[L::F; V],
+        theta: &[L::F; V],
+    ) -> L::F {
+        let mut product = if IN_ROWS {
+            lanes.mul(x[0], theta[0])
+        } else {
+            lanes.mul_add(x[0], theta[0], lanes.first(self.negative_targets[sample as usize]))
+        };
+        for j in 1..V {
+            product = lanes.mul_add(x[j], theta[j], product);
+        }
+        product
+    }
+
+    /// Adds the gradients of a group of samples, whose rows stay in registers or, where registers are few, are read twice.
+    #[inline(always)]
+    fn add_gradients<L: Lanes, const V: usize, const IN_ROWS: bool>(
+        &self,
+        lanes: L,
+        rows: [&[Line; V]; GROUP],
+        numbers: &[u32; GROUP],
         theta: &[L::F; V],
         parts: &mut [[L::F; V]; PARTS],
     ) {
-        let rows = self.features.as_chunks::<V>().0;
-        let mut own = [&rows[0]; GROUP];
-        let mut products = [lanes.splat(0.0); GROUP];
+        let mut x = [[lanes.splat(0.0); V]; GROUP];
+        let mut products = [[lanes.splat(0.0); FOUR]; GROUP / FOUR];
         for k in 0..GROUP {
-            own[k] = &rows[samples[k] as usize];
-            products[k] = self.product(lanes, samples[k], own[k], theta);
+            for j in 0..V {
+                x[k][j] = lanes.load(&rows[k][j].0);
+            }
+            products[k / FOUR][k % FOUR] = self.product::<L, V, IN_ROWS>(lanes, numbers[k], &x[k], theta);
         }
-        let mut residuals = [0.0; GROUP];
-        lanes.store(lanes.sums(products), &mut residuals);
-        for k in 0..GROUP {
-            add_row(lanes, lanes.splat(residuals[k]), hidden(own[k]), &mut parts[k % PARTS]);
+        for four in 0..GROUP / FOUR {
+            let residuals = lanes.spread_sums(products[four]);
+            for k in 0..FOUR {
+                let sample = FOUR * four + k;
+                for j in 0..V {
+                    let x =
+                        if GROUP * V < L::REGISTERS { x[sample][j] } else { lanes.load(&hidden(rows[sample])[j].0) };
+                    let sum = &mut parts[sample % PARTS][j];
+                    *sum = lanes.mul_add(residuals[k], x, *sum);
+                }
+            }
         }
-    }
-}
-
-/// Adds a multiple of a row.
-#[inline(always)]
-fn add_row<L: Lanes, const V: usize>(lanes: L, residual: L::F, row: &[Line; V], sum: &mut [L::F; V]) {
-    for j in 0..V {
-        sum[j] = lanes.mul_add(residual, lanes.load(&row[j].0), sum[j]);
     }
 }
