@@ -3,6 +3,7 @@
 mod agreement;
 mod certified;
 mod command_line;
+mod corpora;
 mod large;
 mod program;
 mod reference_cases;

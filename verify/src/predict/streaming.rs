@@ -27,12 +27,18 @@ pub(super) fn gaussian_features(mut table: Table, answer: &mut Answer) -> Result
     answer.put("spectral_radius", Ok(law.spectral_radius()))
 }
 
+/// Most batches of an epoch: the answer has a covariance for each.
+const MOST_BATCHES: u64 = 1_000_000;
+
 pub(super) fn epoch_noise(mut table: Table, answer: &mut Answer) -> Result<()> {
     let learning_rate = table.required_number("learning_rate")?;
     let momentum = table.required_number("momentum")?;
     let curvature = table.required_number("curvature")?;
     let noise_variance = table.required_number("noise_variance")?;
     let batches = table.required_count("batches_per_epoch")?;
+    if batches > MOST_BATCHES {
+        return Err(table.refuse("batches_per_epoch", batches, format!("at most {MOST_BATCHES}")).into());
+    }
     let epochs = table.counts("epochs")?.unwrap_or_default();
     table.finish()?;
     Hyperparameters::new(learning_rate, momentum, 0.0, 1)?;
