@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use crate::{numbers, require_message};
 
 /// No small document may take longer.
-const LONGEST: Duration = Duration::from_secs(20);
+const LONGEST: Duration = Duration::from_secs(60);
 
 fn timed<T>(what: &str, work: impl FnOnce() -> T) -> T {
     let began = Instant::now();

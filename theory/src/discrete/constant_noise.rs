@@ -211,7 +211,7 @@ impl ConstantNoiseLaw {
     /// assert!((loss.hessian() * p + p * loss.hessian() - v * 0.75).amax() < 1e-14);
     /// ```
     pub fn stationary_covariance(&self) -> Result<DMatrix<f64>> {
-        Ok(rotate_blocks(&self.quadratic, &self.stationary_covariance_in_eigenbasis()?))
+        Ok(rotate_symmetric_blocks(&self.quadratic, &self.stationary_covariance_in_eigenbasis()?))
     }
 
     /// Covariance of z = (theta, v) with itself n steps later in the eigenbasis, 2d x 2d; the row belongs to the later
@@ -383,6 +383,13 @@ pub(crate) fn rotate_blocks(quadratic: &Quadratic, matrix: &DMatrix<f64>) -> DMa
         rotated.view_mut((row, column), (size, size)).copy_from(&quadratic.rotated_back(&block));
     }
     rotated
+}
+
+/// The same for a symmetric matrix: the rotation leaves it symmetric only to rounding of its largest entry, which a small
+/// variance would not survive.
+pub(crate) fn rotate_symmetric_blocks(quadratic: &Quadratic, matrix: &DMatrix<f64>) -> DMatrix<f64> {
+    let rotated = rotate_blocks(quadratic, matrix);
+    (&rotated + rotated.transpose()) * 0.5
 }
 
 /// Refuses a direction that the recursion does not contract.

@@ -6,7 +6,9 @@ use nalgebra::{DMatrix, DVector};
 use super::balance::Balance;
 use super::feedback::Feedback;
 use super::transient::Transient;
-use crate::discrete::constant_noise::{apply_power, phase_space_covariance, require_contraction, rotate_blocks};
+use crate::discrete::constant_noise::{
+    apply_power, phase_space_covariance, require_contraction, rotate_blocks, rotate_symmetric_blocks,
+};
 use crate::discrete::{ModeLaw, ModeMap, stationary_kernel};
 use crate::error::{Result, TheoryError};
 use crate::extended_precision::{Extended, lift, lower};
@@ -636,7 +638,7 @@ impl MinibatchLaw {
     /// assert!((moment[(1, 1)] - 50.0 * moment[(0, 0)]).abs() < 1e-14); // V = 2 h P / eta
     /// ```
     pub fn stationary_second_moment(&self, output: usize) -> Result<DMatrix<f64>> {
-        Ok(rotate_blocks(&self.quadratic, &self.stationary_second_moment_in_eigenbasis(output)?))
+        Ok(rotate_symmetric_blocks(&self.quadratic, &self.stationary_second_moment_in_eigenbasis(output)?))
     }
 
     /// The lagged second moment of z = (theta - mu_ridge, v) of one output, 2d x 2d, over a number n of steps; the row

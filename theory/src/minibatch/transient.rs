@@ -7,7 +7,7 @@ use nalgebra::{DMatrix, DVector};
 
 use super::feedback::Feedback;
 use crate::discrete::ModeMap;
-use crate::discrete::constant_noise::rotate_blocks;
+use crate::discrete::constant_noise::rotate_symmetric_blocks;
 use crate::error::{Result, TheoryError};
 use crate::gradient_noise::gradient_covariance;
 use crate::quadratic::Quadratic;
@@ -246,6 +246,6 @@ impl Transient {
     /// assert!((moment[(1, 1)] - (1.0 + 4.0) / 2.0).abs() < 1e-14);
     /// ```
     pub fn second_moment(&self) -> DMatrix<f64> {
-        rotate_blocks(&self.quadratic, &self.second_moment_in_eigenbasis())
+        rotate_symmetric_blocks(&self.quadratic, &self.second_moment_in_eigenbasis())
     }
 }

@@ -28,7 +28,7 @@ pub(super) fn gaussian_features(mut table: Table, answer: &mut Answer) -> Result
 }
 
 /// Most batches of an epoch: the answer has a covariance for each.
-const MOST_BATCHES: u64 = 1_000_000;
+const MOST_BATCHES: u64 = 200_000;
 
 pub(super) fn epoch_noise(mut table: Table, answer: &mut Answer) -> Result<()> {
     let learning_rate = table.required_number("learning_rate")?;
