@@ -17,6 +17,7 @@
 //! | [`compare`](mod@compare) | rival theories against the exact law, and that against simulation |
 //! | [`command`] | the command line |
 
+pub mod claim_file;
 pub mod claims;
 pub mod command;
 pub mod compare;
