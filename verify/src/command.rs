@@ -400,18 +400,15 @@ fn replayed_claim(token: &str) -> Option<(Vec<PathBuf>, String)> {
 /// Checks the claims of files, or one of them again.
 fn check_claim_files(arguments: &CheckArguments, files: &[PathBuf], replayed: Option<String>) -> Result<u8> {
     let common = &arguments.common;
-    let (tier, seed, source, only) = match (&arguments.replay, replayed) {
-        (Some(token), Some(claim)) => {
-            let Replay { tier, seed, source, .. } = Replay::parse(token)?;
-            (tier, Seed::Given(seed), source, vec![claim])
-        }
-        _ => {
-            let source = match &arguments.problem {
-                Some(path) => Source::Problem(path.clone()),
-                None => Source::Data(common.data.clone()),
-            };
-            (common.tier, common.seed.unwrap_or(Seed::Epoch), source, arguments.only.clone())
-        }
+    let (tier, seed, source, only) = if let (Some(token), Some(claim)) = (&arguments.replay, replayed) {
+        let Replay { tier, seed, source, .. } = Replay::parse(token)?;
+        (tier, Seed::Given(seed), source, vec![claim])
+    } else {
+        let source = match &arguments.problem {
+            Some(path) => Source::Problem(path.clone()),
+            None => Source::Data(common.data.clone()),
+        };
+        (common.tier, common.seed.unwrap_or(Seed::Epoch), source, arguments.only.clone())
     };
     let claims = UserClaim::read_files(files)?;
     if let Some(folder) = arguments.junit.as_deref().and_then(Path::parent).filter(|path| !path.as_os_str().is_empty())

@@ -168,7 +168,7 @@ pub(crate) fn decide(claim: &UserClaim, grid: &Grid, noise: Noise) -> Result<Opt
         // the limit does not depend on eta: one point of every line
         scenes.dedup_by(|second, first| {
             std::sync::Arc::ptr_eq(&first.ground, &second.ground)
-                && first.sgd.momentum() == second.sgd.momentum()
+                && first.sgd.momentum().to_bits() == second.sgd.momentum().to_bits()
                 && first.sgd.batch_size() == second.sgd.batch_size()
         });
     }

@@ -181,8 +181,8 @@ impl Grid {
         }
         if let Some(domain) = &claim.domain {
             let lags = claim.lags();
-            let mut borders = self.borders(domain, self.scenes(noise)?, &lags)?;
-            borders.extend(self.borders(domain, &scenes, &lags)?);
+            let mut borders = Self::borders(domain, self.scenes(noise)?, &lags)?;
+            borders.extend(Self::borders(domain, &scenes, &lags)?);
             scenes.extend(borders);
         }
         Ok(scenes)
@@ -209,7 +209,7 @@ impl Grid {
     }
 
     /// Between neighbours in eta of which one is inside the domain and one outside: the last point inside.
-    fn borders(&self, domain: &Expression, scenes: &[Scene], lags: &[u64]) -> Result<Vec<Scene>> {
+    fn borders(domain: &Expression, scenes: &[Scene], lags: &[u64]) -> Result<Vec<Scene>> {
         if domain.uses(Symbol::PositionVariance) || domain.uses(Symbol::VelocityVariance) {
             return Ok(Vec::new());
         }
@@ -223,7 +223,7 @@ impl Grid {
         for pair in scenes.windows(2) {
             let (low, high) = (&pair[0], &pair[1]);
             let same_line = Arc::ptr_eq(&low.ground, &high.ground)
-                && low.sgd.momentum() == high.sgd.momentum()
+                && low.sgd.momentum().to_bits() == high.sgd.momentum().to_bits()
                 && low.sgd.batch_size() == high.sgd.batch_size();
             let cheap = low.ground.eigenvalues.len() <= 8 || low.noise == Noise::Gaussian;
             if !same_line || !cheap || found.len() >= MOST_BORDERS {

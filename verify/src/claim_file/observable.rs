@@ -69,22 +69,20 @@ impl Observable {
 
     /// The scope of a formula for it.
     pub fn scope(self) -> Scope {
+        const ITSELF: &str = "is what the claim is about";
+        const RATE: &str = "depends on the learning rate, whose limit is claimed";
         let scope =
             if self.is_of_a_mode() { Scope::of_a_mode(self.takes_lag()) } else { Scope::of_a_total(self.takes_lag()) };
-        const ITSELF: &str = "is what the claim is about";
         match self {
             Self::VarTheta => scope.without(Symbol::PositionVariance, ITSELF),
             Self::VarV => scope.without(Symbol::VelocityVariance, ITSELF),
-            Self::LearningRateLimit => {
-                const RATE: &str = "depends on the learning rate, whose limit is claimed";
-                scope
-                    .without(Symbol::LearningRate, "is what the claim limits; the limit does not depend on it")
-                    .without(Symbol::Gamma, RATE)
-                    .without(Symbol::Frequency, RATE)
-                    .without(Symbol::DampingRatio, RATE)
-                    .without(Symbol::PositionVariance, RATE)
-                    .without(Symbol::VelocityVariance, RATE)
-            }
+            Self::LearningRateLimit => scope
+                .without(Symbol::LearningRate, "is what the claim limits; the limit does not depend on it")
+                .without(Symbol::Gamma, RATE)
+                .without(Symbol::Frequency, RATE)
+                .without(Symbol::DampingRatio, RATE)
+                .without(Symbol::PositionVariance, RATE)
+                .without(Symbol::VelocityVariance, RATE),
             _ => scope,
         }
     }

@@ -246,13 +246,12 @@ fn read_observable(table: &Table, text: &str) -> Result<(Observable, Lag)> {
         (true, Some("k)")) => Lag::Any,
         (true, Some(argument)) => {
             let steps = argument.strip_suffix(')').and_then(|text| text.parse::<u64>().ok());
-            match steps.filter(|steps| *steps <= MOST_STEPS) {
-                Some(steps) => Lag::Steps(steps),
-                None => {
-                    let admissible =
-                        format!("{name}(k), or {name}(10) with a whole number of steps of at most {MOST_STEPS}");
-                    return Err(table.refuse("observable", found(String::new()), admissible).into());
-                }
+            if let Some(steps) = steps.filter(|steps| *steps <= MOST_STEPS) {
+                Lag::Steps(steps)
+            } else {
+                let admissible =
+                    format!("{name}(k), or {name}(10) with a whole number of steps of at most {MOST_STEPS}");
+                return Err(table.refuse("observable", found(String::new()), admissible).into());
             }
         }
         (false, Some(_)) => {

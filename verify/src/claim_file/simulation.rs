@@ -44,6 +44,15 @@ const PILOT: u64 = 600;
 /// Shortest and longest chains.
 const STEPS: [u64; 2] = [200, 4000];
 
+/// Simulations of this size share the work of one built-in scenario.
+const PARTS: f64 = 8.0;
+
+/// Steps whose cost the start of a chain has.
+const OVERHEAD: u64 = 32;
+
+/// Members from which on their mean is held to the finer resolution.
+const FEW: usize = 4;
+
 /// Start of a mean in units of the stationary spread.
 const DISPLACED: f64 = 10.0;
 
@@ -118,13 +127,13 @@ impl Simulations<'_> {
         if claim.observable == Observable::LearningRateLimit {
             return Ok(Simulated::None("a limit is not simulated: the exact law decides alone".into()));
         }
-        let Some((scene, steps, members, note)) = self.operating_point(claim, noise)? else {
+        let Some((scene, steps, all_members, mut note)) = self.operating_point(claim, noise)? else {
             return Ok(Simulated::None(format!(
                 "not simulated with {} noise: no point that chains resolve is inside the domain",
                 noise.name()
             )));
         };
-        if members.iter().any(|member| !member.claimed.is_finite()) {
+        if all_members.iter().any(|member| !member.claimed.is_finite()) {
             return Ok(Simulated::None("not simulated: the formula has no value at the operating point".into()));
         }
         let lags = lags_of(claim);
@@ -133,27 +142,50 @@ impl Simulations<'_> {
         let values_of = |records: &[Record], member: &Member| -> Vec<f64> {
             records.iter().map(|record| value(claim, &scene, &chains, record, member)).collect()
         };
+        // the pilot sets the number of chains and is left out: a sample whose size depends on its own spread is biased
+        let pilot = run(0..PILOT);
+        let most = ((self.tier.most_work() / PARTS / (chains.work * (steps + OVERHEAD) as f64)) as u64).max(1000);
+        let needs = |member: &Member, target: f64, rates: Rates| {
+            chains::chains_needed(&Moments::of(values_of(&pilot, member)), target, rates)
+        };
+        let (rates, _) = self.rates(claim, noise, quantities(claim)[0], all_members.len())?;
+        let affordable = |member: &&Member| needs(member, self.tier.single(), rates) <= most;
+        let mut members: Vec<Member> = all_members.iter().filter(affordable).copied().collect();
+        if members.is_empty() {
+            // the test will say what stops it
+            members.extend(all_members.iter().min_by_key(|member| needs(member, self.tier.single(), rates)));
+        }
+        if members.len() < all_members.len() {
+            let left = format!(
+                "{} of {} values are left to the exact law: their samples are too skewed or too noisy for {most} chains",
+                all_members.len() - members.len(),
+                all_members.len()
+            );
+            note = Some(note.map_or_else(|| left.clone(), |note| format!("{note}; {left}")));
+        }
         let pooled_of = |records: &[Record]| -> Vec<f64> {
             let each: Vec<Vec<f64>> = members.iter().map(|member| values_of(records, member)).collect();
             (0..records.len()).map(|c| each.iter().map(|values| values[c]).sum::<f64>() / each.len() as f64).collect()
         };
-        // the pilot sets the number of chains and is left out: a sample whose size depends on its own spread is biased
-        let pilot = run(0..PILOT);
-        let mut needed = 0;
+        let mut count = 0;
+        let mut targets = Vec::new();
         for quantity in quantities(claim) {
             let (rates, target) = self.rates(claim, noise, quantity, members.len())?;
-            if *quantity == "pooled" {
-                needed = needed.max(chains::chains_needed(&Moments::of(pooled_of(&pilot)), target, rates));
-            } else {
-                for member in &members {
-                    let moments = Moments::of(values_of(&pilot, member));
-                    needed = needed.max(chains::chains_needed(&moments, target, rates));
+            let need = |target: f64| {
+                if *quantity == "pooled" {
+                    chains::chains_needed(&Moments::of(pooled_of(&pilot)), target, rates)
+                } else {
+                    members.iter().map(|member| needs(member, target, rates)).max().unwrap_or(0)
                 }
-            }
+            };
+            // what cannot be had at the finer resolution is tested at the coarser one, and says so
+            let fine = need(target);
+            let target = if fine <= most { target } else { self.tier.single() };
+            count = count.max(need(target));
+            targets.push(target);
         }
         drop(pilot);
-        let most = (self.tier.most_work() / 4.0 / (chains.work * steps as f64)) as u64;
-        let count = (needed + needed / 4).min(most.max(1000));
+        let count = (count + count / 4).min(most + most / 4);
         let records = run(PILOT..PILOT + count);
         let bound = match claim.holds {
             Holds::Exactly => None,
@@ -161,8 +193,8 @@ impl Simulations<'_> {
             Holds::Order(_) => Some(errors_at(claim, &scene)?),
         };
         let mut checks = Vec::new();
-        for quantity in quantities(claim) {
-            let (rates, target) = self.rates(claim, noise, quantity, members.len())?;
+        for (quantity, target) in quantities(claim).iter().zip(targets) {
+            let (rates, _) = self.rates(claim, noise, quantity, members.len())?;
             let findings: Vec<Finding> = if *quantity == "pooled" {
                 vec![chains::test(&pooled_of(&records), rates)]
             } else {
@@ -202,7 +234,9 @@ impl Simulations<'_> {
     fn rates(&self, claim: &UserClaim, noise: Noise, quantity: &str, members: usize) -> Result<(Rates, f64)> {
         let rates = self.ledger.rates(&check_id(claim, noise, quantity))?;
         let size = if quantity == "pooled" { 1 } else { members.max(1) };
-        let target = if quantity == "modes" { self.tier.single() } else { self.tier.pooled() };
+        // a few modes are not many
+        let single = quantity == "modes" || (quantity == "pooled" && members < FEW);
+        let target = if single { self.tier.single() } else { self.tier.pooled() };
         Ok((Rates { alpha: rates.alpha / size as f64, ..rates }, target))
     }
 
@@ -306,7 +340,7 @@ impl Simulations<'_> {
     }
 
     /// Scenes at which chains may run, the best first.
-    fn candidates(&self, claim: &UserClaim, noise: Noise) -> Result<Vec<Scene>> {
+    fn candidates(&self, noise: Noise) -> Result<Vec<Scene>> {
         let grid = self.grid;
         let mut found = Vec::new();
         if let Some(sgd) = &grid.problem {
@@ -329,11 +363,16 @@ impl Simulations<'_> {
             let ground = spectrum.at(rounded(0.3 * middle(&spectrum.eigenvalues())))?;
             found.extend(usual(&ground, 4, grid, noise)?);
         }
-        // then whatever of the grid is inside the domain and mixes fast
+        Ok(found)
+    }
+
+    /// Whatever of the grid is inside the domain and mixes fast.
+    fn further_candidates(&self, claim: &UserClaim, noise: Noise) -> Result<Vec<Scene>> {
+        let grid = self.grid;
         let own = grid.scenes_for(claim, noise)?;
         let mut rest: Vec<(f64, &Scene)> = Vec::new();
         for scene in grid.scenes(noise)?.iter().chain(&own).take(MOST_SCENES) {
-            if scene.ground.eigenvalues.len() > GAUSSIAN_MODES || claim.domain.is_none() {
+            if scene.ground.eigenvalues.len() > GAUSSIAN_MODES {
                 continue;
             }
             if let Some(slowest) = slowest_inside(claim, scene)? {
@@ -341,8 +380,7 @@ impl Simulations<'_> {
             }
         }
         rest.sort_by(|a, b| a.0.total_cmp(&b.0));
-        found.extend(rest.into_iter().take(8).map(|(_, scene)| scene.clone()));
-        Ok(found)
+        Ok(rest.into_iter().take(8).map(|(_, scene)| scene.clone()).collect())
     }
 
     /// The first scene with members inside the domain that chains of an admissible length resolve.
@@ -352,7 +390,21 @@ impl Simulations<'_> {
         claim: &UserClaim,
         noise: Noise,
     ) -> Result<Option<(Scene, u64, Vec<Member>, Option<String>)>> {
-        for scene in self.candidates(claim, noise)? {
+        match Self::first_resolved(claim, noise, self.candidates(noise)?)? {
+            None if claim.domain.is_some() => {
+                Self::first_resolved(claim, noise, self.further_candidates(claim, noise)?)
+            }
+            found => Ok(found),
+        }
+    }
+
+    #[allow(clippy::type_complexity, reason = "one use")]
+    fn first_resolved(
+        claim: &UserClaim,
+        noise: Noise,
+        scenes: Vec<Scene>,
+    ) -> Result<Option<(Scene, u64, Vec<Member>, Option<String>)>> {
+        for scene in scenes {
             let Some(slowest) = slowest_inside(claim, &scene)? else { continue };
             let Some(laws) = scene.laws()? else { continue };
             let maps: Vec<ModeMap> = laws.iter().map(|law| *law.map()).collect();
@@ -378,6 +430,7 @@ impl Simulations<'_> {
         Ok(None)
     }
 
+    #[allow(clippy::single_match_else, reason = "two kinds of noise")]
     fn chains(&self, claim: &UserClaim, scene: &Scene) -> Result<Chains> {
         let seed = scenario_seed(self.seed, &check_id(claim, scene.noise, "chains"));
         let sgd = &scene.sgd;
@@ -391,7 +444,7 @@ impl Simulations<'_> {
                 let noise = MinibatchNoise::new(&prepared.rotated, sgd, scene.sampling)?;
                 let width = prepared.rotated.dimension();
                 let centre = prepared.minimum_in_eigenbasis(sgd.weight_decay()).column(0).into_owned();
-                let work = 2.0 * (sgd.batch_size() * width) as f64;
+                let work = 300.0 + 2.0 * (sgd.batch_size() * width) as f64;
                 (NoiseSource::Minibatch(noise), centre, law.phase_space_moment(&position)?, width, work)
             }
             _ => {
@@ -408,7 +461,7 @@ impl Simulations<'_> {
                 )?;
                 let root = covariance_root("noise", &per_step)?;
                 let noise = GaussianNoise::new(&scene.ground.eigenvalues, &zero, &[root])?;
-                let work = (20 * modes + modes * modes) as f64;
+                let work = (300 + 20 * modes + modes * modes) as f64;
                 let covariance = law.stationary_covariance_in_eigenbasis()?;
                 (NoiseSource::Gaussian(noise), DVector::zeros(modes), covariance, modes, work)
             }

@@ -251,7 +251,9 @@ impl<'a> Parser<'a> {
             Kind::Word(word) if self.peek().kind == Kind::Sign("(") => self.call(word, &token),
             Kind::Word(word) => self.symbol(word, &token),
             Kind::End => Err(self.refuse_at(&token, "the formula ends where a number must stand")),
-            other => Err(self.refuse_at(&token, &format!("{} where a number must stand", shown(other)))),
+            other @ Kind::Sign(_) => {
+                Err(self.refuse_at(&token, &format!("{} where a number must stand", shown(other))))
+            }
         }
     }
 

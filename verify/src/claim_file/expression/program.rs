@@ -306,6 +306,7 @@ fn grows(function: Function) -> bool {
     matches!(function, Function::Expm1 | Function::Sinh | Function::Cosh | Function::Tan)
 }
 
+#[allow(clippy::float_cmp, reason = "infinities are equal to themselves and to nothing near")]
 fn combine(binary: Binary, left: Rounded, right: Rounded, column: u32) -> Rounded {
     let (a, b, ea, eb) = (left.value, right.value, left.error, right.error);
     let both = [left, right];
