@@ -126,7 +126,7 @@ struct CheckArguments {
     #[arg(long, value_name = "ID", num_args = 1..)]
     only: Vec<String>,
     /// Repeat one check exactly as a report printed it
-    #[arg(long, value_name = "TOKEN", conflicts_with_all = ["only", "seed", "tier", "problem", "data"])]
+    #[arg(long, value_name = "TOKEN", conflicts_with_all = ["files", "only", "seed", "tier", "problem", "data"])]
     replay: Option<String>,
 }
 

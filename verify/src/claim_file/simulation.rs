@@ -35,8 +35,9 @@ use crate::tier::Tier;
 /// Modes of Gaussian noise on data without a problem file.
 const GAUSSIAN_MODES: usize = 8;
 
-/// Momentum of a simulation without a problem file: several wrong formulas are right without momentum.
-const MOMENTUM: f64 = 0.8;
+/// Momenta of simulations without a problem file, the first that is inside the domain: several wrong formulas are right
+/// without momentum.
+const MOMENTA: [f64; 4] = [0.8, 0.5, 0.0, 0.95];
 
 /// Chains that only set the number of those that are tested.
 const PILOT: u64 = 600;
@@ -339,8 +340,9 @@ impl Simulations<'_> {
         })
     }
 
-    /// Scenes at which chains may run, the best first.
-    fn candidates(&self, noise: Noise) -> Result<Vec<Scene>> {
+    /// Scenes at which chains may run, the best first: the problem's own, or at a momentum and a part of the stability edge
+    /// the data and then the cheap spectra.
+    fn candidates(&self, noise: Noise, momentum: f64, part: f64) -> Result<Vec<Scene>> {
         let grid = self.grid;
         let mut found = Vec::new();
         if let Some(sgd) = &grid.problem {
@@ -357,11 +359,11 @@ impl Simulations<'_> {
             let whole = grid.data.at(rounded(0.3 * middle(few)))?;
             let ground = if noise == Noise::Gaussian { whole.top(GAUSSIAN_MODES) } else { whole };
             let batch = 32.min((ground.samples / 4).max(1));
-            found.extend(usual(&ground, batch, grid, noise)?);
+            found.extend(usual(&ground, batch, grid, noise, (momentum, part))?);
         }
         for spectrum in grid.cheap(noise).iter().rev() {
             let ground = spectrum.at(rounded(0.3 * middle(&spectrum.eigenvalues())))?;
-            found.extend(usual(&ground, 4, grid, noise)?);
+            found.extend(usual(&ground, 4, grid, noise, (momentum, part))?);
         }
         Ok(found)
     }
@@ -390,12 +392,16 @@ impl Simulations<'_> {
         claim: &UserClaim,
         noise: Noise,
     ) -> Result<Option<(Scene, u64, Vec<Member>, Option<String>)>> {
-        match Self::first_resolved(claim, noise, self.candidates(noise)?)? {
-            None if claim.domain.is_some() => {
-                Self::first_resolved(claim, noise, self.further_candidates(claim, noise)?)
+        // without a domain the first of them serves
+        for momentum in MOMENTA {
+            for part in [1.0, 0.3, 0.05] {
+                let found = Self::first_resolved(claim, noise, self.candidates(noise, momentum, part)?)?;
+                if found.is_some() || claim.domain.is_none() {
+                    return Ok(found);
+                }
             }
-            found => Ok(found),
         }
+        Self::first_resolved(claim, noise, self.further_candidates(claim, noise)?)
     }
 
     #[allow(clippy::type_complexity, reason = "one use")]
@@ -562,19 +568,20 @@ fn lags_of(claim: &UserClaim) -> Vec<u64> {
     if few.is_empty() { lags.into_iter().take(1).collect() } else { few }
 }
 
-/// The hyperparameters of a simulation without a problem file.
+/// The hyperparameters of a simulation without a problem file, at a momentum and a part of the usual learning rate.
 fn usual(
     ground: &std::sync::Arc<super::ground::Ground>,
     batch: usize,
     grid: &Grid,
     noise: Noise,
+    (momentum, part): (f64, f64),
 ) -> Result<Option<Scene>> {
     let batch = batch.min(ground.samples.saturating_sub(1)).max(1);
-    let Some(probe) = Scene::new(ground, (1.0, MOMENTUM), batch, grid.sampling, noise) else { return Ok(None) };
+    let Some(probe) = Scene::new(ground, (1.0, momentum), batch, grid.sampling, noise) else { return Ok(None) };
     // half the stability edge; a third of the mean-square limit, where tails are light
-    let part = if noise == Noise::Gaussian { 0.5 } else { 0.3 };
-    let rate = rounded(part * probe.learning_rate_limit()?);
-    Ok(Scene::new(ground, (rate, MOMENTUM), batch, grid.sampling, noise))
+    let usual = if noise == Noise::Gaussian { 0.5 } else { 0.3 };
+    let rate = rounded(part * usual * probe.learning_rate_limit()?);
+    Ok(Scene::new(ground, (rate, momentum), batch, grid.sampling, noise))
 }
 
 /// Relaxation steps of the slowest mode that chains can resolve inside the domain; none if there is none.

@@ -1,7 +1,7 @@
 //! The formulas of claim files: numbers, symbols, + - * / ^, comparisons, `and or not`, functions, and sums over modes.
 //!
 //! A parser of our own, because none of the kept crates says where in a formula an error is together with which scope a
-//! symbol has: exmex gives no columns, evalexpr is under the AGPL, fasteval and meval are no longer kept.
+//! symbol has: errors of exmex are texts without columns, evalexpr is under the AGPL, fasteval and meval are no longer kept.
 //! It is a Pratt parser that emits postfix instructions; limits on length and nesting bound its stack, and running a
 //! formula does not recurse at all.
 
