@@ -420,7 +420,7 @@ mod tests {
                 prop_assert!((found.value - expected).abs() <= found.error + 1e-12 * expected.abs().max(1.0) || text.contains("if("));
                 let again = Expression::parse(&parsed.to_string(), &scope()).unwrap();
                 prop_assert_eq!(again.to_string(), parsed.to_string());
-                prop_assert_eq!(again.evaluate(&point, Some(1)).value, found.value);
+                prop_assert_eq!(again.evaluate(&point, Some(1)).value.to_bits(), found.value.to_bits());
             }
         }
 
