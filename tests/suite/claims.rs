@@ -7,6 +7,7 @@ use tempfile::TempDir;
 use crate::program::langevin;
 
 const RIGHT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/claims.toml");
+const MORE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/claims/right.toml");
 const WRONG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/claims/wrong.toml");
 
 /// Sixty synthetic samples, batches without replacement.
@@ -50,9 +51,9 @@ fn verdicts(document: &serde_json::Value) -> Vec<(String, String)> {
 
 #[test]
 fn right_formulas_are_supported() {
-    let answer = langevin(Path::new("."), &["check", RIGHT, "--json"]);
+    let answer = langevin(Path::new("."), &["check", RIGHT, MORE, "--json"]);
     let found = verdicts(&answer.json());
-    assert!(found.len() >= 10);
+    assert!(found.len() >= 20);
     assert!(found.iter().all(|(_, verdict)| verdict == "supported"), "{found:?}\n{}", answer.stderr);
     assert_eq!(answer.code, 0);
 }

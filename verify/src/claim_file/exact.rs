@@ -149,7 +149,14 @@ impl Tally {
         let place = scene.place(mode, steps);
         let fraction = place.rate_times_curvature / scene.sgd.rate_times_curvature_limit();
         let column = nearest(&MAP_FRACTIONS, |level| (level / fraction).ln().abs());
-        let row = nearest(&MAP_MOMENTA, |level| ((1.0 - level) / (1.0 - scene.sgd.momentum())).ln().abs());
+        // several formulas are right without momentum and nowhere else
+        let momentum = scene.sgd.momentum();
+        let with_momentum = &MAP_MOMENTA[1..];
+        let row = if momentum > 0.0 {
+            1 + nearest(with_momentum, |level| ((1.0 - level) / (1.0 - momentum)).ln().abs())
+        } else {
+            0
+        };
         let cell = &mut self.map[row][column];
         *cell = Some(cell.map_or(error.abs(), |largest| largest.max(error.abs())));
     }
