@@ -201,7 +201,17 @@ impl Simulations<'_> {
             } else {
                 members.iter().map(|member| chains::test(&values_of(&records, member), rates)).collect()
             };
-            let names = |index: usize| match members.get(index) {
+            // the guards look at centred numbers, which are the same whatever is claimed: what they stop can be left out
+            let mut kept: Vec<usize> = (0..findings.len()).filter(|&i| findings[i].untestable.is_none()).collect();
+            if kept.is_empty() {
+                kept = (0..findings.len()).collect();
+            }
+            let stopped = findings.len() - kept.len();
+            let findings: Vec<Finding> = kept.iter().map(|&index| findings[index].clone()).collect();
+            let left = format!("{stopped} values are left to the exact law: a guard stopped their test");
+            let parts: Vec<&str> = note.as_deref().into_iter().chain((stopped > 0).then_some(left.as_str())).collect();
+            let note = (!parts.is_empty()).then(|| parts.join("; "));
+            let names = |index: usize| match kept.get(index).and_then(|&index| members.get(index)) {
                 Some(Member { mode: Some(mode), lag, .. }) if *quantity == "modes" => {
                     let steps = claim.observable.takes_lag().then(|| format!(", k = {}", lags[*lag]));
                     format!(
@@ -225,7 +235,7 @@ impl Simulations<'_> {
                 bound,
                 &scene,
                 names,
-                CheckNote { chains: records.len() as u64, steps, note: note.clone() },
+                CheckNote { chains: records.len() as u64, steps, note },
             )?);
         }
         Ok(Simulated::Checks(checks))
