@@ -2,6 +2,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | [`claim_file`] | claims of a user: formulas, the grid, the simulations, the verdicts |
 //! | [`claims`] | the registry of built-in claims |
 //! | [`plan`] | which scenarios a run consists of |
 //! | [`paper_tables`] | the hyperparameters of the paper's experiments |
@@ -17,6 +18,7 @@
 //! | [`compare`](mod@compare) | rival theories against the exact law, and that against simulation |
 //! | [`command`] | the command line |
 
+pub mod claim_file;
 pub mod claims;
 pub mod command;
 pub mod compare;
