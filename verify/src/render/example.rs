@@ -3,7 +3,7 @@
 
 use crate::report::{
     CheckResult, ClaimResult, Comparison, CurrentFigure, DampingBoundary, DampingFigure, DampingPoint, DataSummary,
-    DiffusionFigure, DisplacementFigure, EquipartitionFigure, Expectation, Figures, FittedPowerLaw, Layer,
+    DiffusionFigure, DisplacementFigure, EquipartitionFigure, Expectation, Figures, FittedPowerLaw, KillMatrix, Layer,
     ModeVarianceFigure, OscillationFigure, OscillationSeries, Reference, Report, SCHEMA, ScenarioSummary, Summary,
     Sweep, SweepFigure, SweepPoint, TrajectoryDirection, TrajectoryFigure, Verdict,
 };
@@ -44,6 +44,7 @@ pub(crate) fn report() -> Report {
         },
         claims,
         scenarios: scenarios(),
+        kill_matrix: KillMatrix::default(),
         figures: figures(),
         paper_settings: crate::paper_tables::settings().expect("the printed settings are valid"),
         references: vec![
@@ -169,6 +170,8 @@ fn summary(claims: &[ClaimResult]) -> Summary {
         not_refuted: number(Expectation::Refuted, Verdict::Supported),
         undecided: claims.iter().filter(|claim| claim.verdict == Verdict::Undecided).count(),
         checks: claims.iter().map(|claim| claim.checks.len()).sum(),
+        mutants_killed: 0,
+        mutants_not_killed: 0,
         exit_code: 0,
     }
 }
