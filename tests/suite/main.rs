@@ -3,6 +3,7 @@
 mod agreement;
 mod certified;
 mod command_line;
+mod kill_matrix;
 mod large;
 mod program;
 mod reference_cases;

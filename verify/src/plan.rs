@@ -17,8 +17,8 @@ use crate::ledger::Ledger;
 use crate::mutant::{Mutant, PhaseSpace};
 use crate::problem::{Noise, Problem};
 use crate::scenario::{
-    GaussianExact, Identities, OrnsteinUhlenbeckExact, Oscillation, PhaseSpaceRotation, Prepared, Reshuffled,
-    Scenario, StabilityEdge, StationaryMinibatch, Sweeps, TinyMinibatch,
+    GaussianExact, Identities, OrnsteinUhlenbeckExact, Oscillation, PhaseSpaceRotation, Prepared, Reshuffled, Scenario,
+    StabilityEdge, StationaryMinibatch, Sweeps, TinyMinibatch,
 };
 use crate::tier::Tier;
 
@@ -241,7 +241,7 @@ fn stationary(
     let (momentum, decay) = (sgd.momentum(), sgd.weight_decay());
     let short = if sampling == Sampling::WithReplacement { "with" } else { "without" };
     let slips = if first {
-        vec![Mutant::ContinuousLaw, Mutant::Assumption3, Mutant::Uncorrelated, Mutant::StepsAsTime]
+        vec![Mutant::ContinuousLaw, Mutant::ContinuousAssumption3, Mutant::Uncorrelated, Mutant::StepsAsTime]
     } else {
         Vec::new()
     };
@@ -255,7 +255,7 @@ fn stationary(
         sampling,
         targets: [tier.pooled(), tier.single()],
         slips,
-        reshuffled: false,
+        reshuffled: 0,
         draw_displacement: first,
         draw_variances: true,
         draw_equipartition: first,
@@ -393,7 +393,8 @@ fn fixed_scenarios(tier: Tier) -> Result<Vec<Box<dyn Scenario>>> {
     wrong.description =
         "48 synthetic samples, batches of 16 without replacement, weight decay of the order of h".into();
     wrong.draw_variances = false;
-    wrong.reshuffled = true;
+    // the effect is of order one
+    wrong.reshuffled = 8192;
     wrong.slips = vec![
         Mutant::KappaWithoutSquare,
         Mutant::WeightDecayForgotten,

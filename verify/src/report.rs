@@ -117,7 +117,8 @@ pub struct KillCell {
     pub check: String,
     /// What became of the mutant.
     pub outcome: KillOutcome,
-    /// How far the mutant moves the prediction, in minimum detectable effects; the most of a family.
+    /// How far the mutant moves the prediction, in minimum detectable effects (tolerances of a deterministic check); the most
+    /// of a family.
     pub shift: f64,
     /// The effect against the mutant's prediction, in the unit of the check.
     pub effect: f64,
@@ -141,7 +142,7 @@ pub struct MutantResult {
     pub claim: Option<String>,
     /// Whether any check killed it.
     pub killed: bool,
-    /// The check that killed it at the largest shift.
+    /// The check that killed it at the largest shift; a deterministic one only where no other did.
     pub best: Option<String>,
     /// The checks whose prediction it moves.
     pub cells: Vec<KillCell>,

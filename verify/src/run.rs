@@ -9,7 +9,8 @@ use crate::mutant::collect;
 use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::report::{
-    CheckResult, ClaimResult, DataSummary, Expectation, Figures, KillMatrix, Reference, Report, SCHEMA, Summary, Verdict,
+    CheckResult, ClaimResult, DataSummary, Expectation, Figures, KillMatrix, Reference, Report, SCHEMA, Summary,
+    Verdict,
 };
 use crate::scenario::{Context, Prepared};
 use crate::seed::Seed;
@@ -194,11 +195,9 @@ fn headline(claim: &Claim, checks: &[CheckResult]) -> String {
 
 /// Counts. A mutant that no check kills fails a whole run; a run of some checks alone is not judged by it.
 fn summarise(claims: &[ClaimResult], kill_matrix: &KillMatrix, whole: bool) -> Summary {
-    let mut summary = Summary::default();
-    summary.mutants_killed = kill_matrix.killed();
-    if whole {
-        summary.mutants_not_killed = kill_matrix.mutants.len() - summary.mutants_killed;
-    }
+    let mutants_killed = kill_matrix.killed();
+    let mutants_not_killed = if whole { kill_matrix.mutants.len() - mutants_killed } else { 0 };
+    let mut summary = Summary { mutants_killed, mutants_not_killed, ..Summary::default() };
     for claim in claims {
         summary.checks += claim.checks.len();
         match (claim.expectation, claim.verdict) {

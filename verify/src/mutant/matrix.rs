@@ -22,10 +22,12 @@ pub fn collect(cells: &[(Mutant, KillCell)], checks: &[CheckResult], complete: b
         .into_iter()
         .filter_map(|mutant| {
             let cells = rows.remove(&mutant).unwrap_or_default();
+            // tolerances of deterministic checks are no effect sizes: they come last
+            let sampled = |cell: &KillCell| checks.iter().any(|one| one.id == cell.check && one.tolerance.is_none());
             let best = cells
                 .iter()
                 .filter(|cell| cell.outcome == KillOutcome::Killed)
-                .max_by(|a, b| a.shift.total_cmp(&b.shift))
+                .max_by(|a, b| sampled(a).cmp(&sampled(b)).then(a.shift.total_cmp(&b.shift)))
                 .map(|cell| cell.check.clone());
             (complete || !cells.is_empty()).then(|| MutantResult {
                 id: mutant.id().into(),

@@ -56,13 +56,15 @@ pub enum Mutant {
     ContinuousLaw,
     /// Sigma = sigma^2 H where the two do not commute.
     Assumption3,
+    /// The SDE's law with Sigma = sigma^2 H, as it is published.
+    ContinuousAssumption3,
     /// Sums of squares in single precision.
     SinglePrecision,
 }
 
 impl Mutant {
     /// All of them, in the order of the report.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::KappaWithoutSquare,
         Self::OnePlusBetaDropped,
         Self::WeightDecayForgotten,
@@ -82,6 +84,7 @@ impl Mutant {
         Self::VelocityOneStepLate,
         Self::ContinuousLaw,
         Self::Assumption3,
+        Self::ContinuousAssumption3,
         Self::SinglePrecision,
     ];
 
@@ -117,7 +120,7 @@ impl Mutant {
             Self::Uncorrelated => "uncorrelated-phase-space",
             Self::Reshuffling => "equipartition-under-reshuffling",
             Self::ContinuousLaw => "sde-law-as-exact",
-            Self::Assumption3 => "assumption-3-as-exact",
+            Self::ContinuousAssumption3 => "assumption-3-as-exact",
             _ => return None,
         })
     }
@@ -142,12 +145,9 @@ impl Mutant {
                 "mass m = η/2: V times 1 + β at the same P; in the SDE friction and curvature over the new mass",
                 "β = 0; positions",
             ],
-            Self::WeightDecayForgotten => [
-                "weight-decay-forgotten",
-                "λ forgotten",
-                "h = ρ in the map, with the noise as it is",
-                "λ = 0",
-            ],
+            Self::WeightDecayForgotten => {
+                ["weight-decay-forgotten", "λ forgotten", "h = ρ in the map, with the noise as it is", "λ = 0"]
+            }
             Self::WeightDecayInNoise => [
                 "weight-decay-in-noise",
                 "λ put into the noise",
@@ -187,7 +187,7 @@ impl Mutant {
             Self::StepsAsTime => [
                 "steps-as-time",
                 "C(k) for C(ηk)",
-                "lags counted in steps and not in time: (17) as printed, and the SDE's propagator after a time k",
+                "lags counted in steps and not in time: (17) as printed, and the propagator over k/η steps for that over k",
                 "η = 1; what has no lag",
             ],
             Self::CrossCovarianceSign => [
@@ -196,12 +196,9 @@ impl Mutant {
                 "Cov(θ, v) = −ηV/2; for the SDE e^{+At} between two times (E05)",
                 "variances, means",
             ],
-            Self::Uncorrelated => [
-                "uncorrelated",
-                "C = 0 in discrete time",
-                "Cov(θ, v) = 0, as in the SDE (E27)",
-                "variances, means",
-            ],
+            Self::Uncorrelated => {
+                ["uncorrelated", "C = 0 in discrete time", "Cov(θ, v) = 0, as in the SDE (E27)", "variances, means"]
+            }
             Self::DriftTransposed => [
                 "drift-transposed",
                 "A transposed",
@@ -241,8 +238,14 @@ impl Mutant {
             Self::Assumption3 => [
                 "assumption-3",
                 "Assumption 3",
-                "the SDE's law with Σ = σ²H where the two do not commute; σ² from the residuals, or tr Σ / tr H",
-                "correlations of position and velocity of one direction in the SDE",
+                "Σ = σ²H where the two do not commute: noise of a direction σ²ρ; σ² from the residuals, or tr Σ / tr H",
+                "q'Σq = σ²ρ; the SDE",
+            ],
+            Self::ContinuousAssumption3 => [
+                "continuous-assumption-3",
+                "the SDE's law with Assumption 3",
+                "(9) with Σ = σ²H, e^{−Sηk} for the powers of the map",
+                "q'Σq = σ²ρ in the limit of small ηh at β = 0; the SDE",
             ],
             Self::SinglePrecision => [
                 "single-precision",

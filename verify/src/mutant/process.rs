@@ -33,7 +33,11 @@ impl ProcessTheory {
     ///
     /// # Errors
     /// As [`OrnsteinUhlenbeck::new`], [`OrnsteinUhlenbeck::stationary`].
-    pub fn mutated(mutant: Mutant, right: &OrnsteinUhlenbeck, phase_space: Option<&PhaseSpace>) -> Result<Option<Self>> {
+    pub fn mutated(
+        mutant: Mutant,
+        right: &OrnsteinUhlenbeck,
+        phase_space: Option<&PhaseSpace>,
+    ) -> Result<Option<Self>> {
         let (mut drift, mut mean) = (right.drift().clone(), right.equilibrium().clone());
         let (mut diffusion, mut kappa) = (right.diffusion().clone(), right.kappa());
         let half = right.dimension() / 2;
@@ -94,15 +98,17 @@ fn symmetric_drift_circulation(drift: &DMatrix<f64>, diffusion: &DMatrix<f64>) -
 
 #[cfg(test)]
 mod tests {
-    use langevin_theory::ou::symmetric_drift_decomposition;
-    use nalgebra::dmatrix;
-
     use super::*;
+    use langevin_theory::ou::symmetric_drift_decomposition;
+
+    fn square(entries: &[f64; 4]) -> DMatrix<f64> {
+        DMatrix::from_row_slice(2, 2, entries)
+    }
 
     /// For a symmetric drift the formula is right, and so is the mutant.
     #[test]
     fn the_formula_for_symmetric_drifts_is_right_for_them() {
-        let (drift, diffusion) = (dmatrix![3.0, 0.5; 0.5, 1.0], dmatrix![2.0, 1.0; 1.0, 2.0]);
+        let (drift, diffusion) = (square(&[3.0, 0.5, 0.5, 1.0]), square(&[2.0, 1.0, 1.0, 2.0]));
         let (expected, _) = symmetric_drift_decomposition(&drift, &diffusion).unwrap();
         let found = symmetric_drift_circulation(&drift, &diffusion).unwrap();
         assert!((found - expected).amax() < 1e-13);
@@ -111,19 +117,19 @@ mod tests {
     /// In phase space it gives Q_21 = D_22 / (2 gamma) (1 - omega^2) / 2 instead of D_22 / (2 gamma).
     #[test]
     fn in_phase_space_the_circulation_is_too_small() {
-        let (square, friction) = (3.0, 0.7);
-        let drift = dmatrix![0.0, -1.0; square, friction];
-        let diffusion = dmatrix![0.0, 0.0; 0.0, 1.4];
+        let (stiffness, friction) = (3.0, 0.7);
+        let drift = square(&[0.0, -1.0, stiffness, friction]);
+        let diffusion = square(&[0.0, 0.0, 0.0, 1.4]);
         let found = symmetric_drift_circulation(&drift, &diffusion).unwrap();
-        assert!((found[(1, 0)] - 1.4 / friction * 0.5 * (1.0 - square)).abs() < 1e-13);
+        assert!((found[(1, 0)] - 1.4 / friction * 0.5 * (1.0 - stiffness)).abs() < 1e-13);
         assert!((found[(1, 0)] + found[(0, 1)]).abs() < 1e-15);
     }
 
     /// The mutant of the circulation keeps the stationary law.
     #[test]
     fn a_wrong_circulation_leaves_the_stationary_law() {
-        let drift = dmatrix![0.0, -1.0; 0.5, 0.7];
-        let diffusion = dmatrix![0.0, 0.0; 0.0, 1.4];
+        let drift = square(&[0.0, -1.0, 0.5, 0.7]);
+        let diffusion = square(&[0.0, 0.0, 0.0, 1.4]);
         let right = OrnsteinUhlenbeck::new(drift, DVector::zeros(2), &diffusion, 2.0).unwrap();
         let wrong = ProcessTheory::mutated(Mutant::SymmetricDriftCirculation, &right, None).unwrap().unwrap();
         let change = wrong.process.stationary().unwrap().covariance() - right.stationary().unwrap().covariance();

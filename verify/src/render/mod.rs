@@ -3,7 +3,7 @@
 //! | function | document | reader |
 //! |---|---|---|
 //! | [`html()`] | one self-contained page, no network, no script | people |
-//! | [`junit()`] | JUnit XML, a suite per claim and a case per check | continuous integration |
+//! | [`junit()`] | JUnit XML, a suite per claim and a case per check, and a suite of mutants | continuous integration |
 //! | [`markdown()`] | a short summary | the page of a CI job |
 //!
 //! None of them computes a verdict, and none reads a clock, so the same report gives the same bytes. Numbers are
@@ -70,6 +70,11 @@ pub fn junit(report: &Report) -> Result<String, RenderError> {
 /// The report as a short Markdown summary: counts, surprises with the commands that repeat them, and all claims.
 pub fn markdown(report: &Report) -> String {
     markdown::render(report)
+}
+
+/// What the kill matrix says, in a line; `None` without one.
+pub fn kill_matrix_line(report: &Report) -> Option<String> {
+    wording::kill_matrix(report)
 }
 
 /// A comparison of theories as text for a terminal.

@@ -163,13 +163,14 @@ impl GaussianExact {
             mutated.covariance[(i, size + i)] = mode.cross();
             mutated.covariance[(size + i, i)] = mode.cross();
         }
-        if mutant == Mutant::Assumption3 {
+        if matches!(mutant, Mutant::Assumption3 | Mutant::ContinuousAssumption3) {
             mutated.covariance = DMatrix::from_fn(2 * size, 2 * size, |i, j| {
                 if i % size == j % size { mutated.covariance[(i, j)] } else { 0.0 }
             });
         }
         let whole = mutated.defined.iter().all(|&defined| defined);
-        mutated.whitening = if whole { whitening(&mutated.covariance).unwrap_or_else(|_| nothing(size)) } else { nothing(size) };
+        mutated.whitening =
+            if whole { whitening(&mutated.covariance).unwrap_or_else(|_| nothing(size)) } else { nothing(size) };
         Ok(Some(mutated))
     }
 
@@ -303,7 +304,8 @@ impl GaussianExact {
         for block in 0..SINGLE_PRECISION_BLOCKS {
             let chains = block * SINGLE_PRECISION_CHAINS..(block + 1) * SINGLE_PRECISION_CHAINS;
             let whitening = &right.whitening;
-            let kept = context.run_chains(&ensemble, chains, 1, || Whitened { inner: SnapshotObserver::new(&steps), whitening });
+            let kept = context
+                .run_chains(&ensemble, chains, 1, || Whitened { inner: SnapshotObserver::new(&steps), whitening });
             for square in kept.iter().flatten() {
                 sum += *square as f32;
                 degrees += 1.0;

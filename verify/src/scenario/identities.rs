@@ -189,7 +189,7 @@ impl Identities {
                 };
                 // what a mutant does to a map with these eigenvalues
                 let Some(theory) = ModeTheory::mutated(mutant, &direction)? else { continue };
-                let [[a, b], [c, d]] = theory.power(1);
+                let [[a, b], [c, d]] = theory.step();
                 worst = worst.max(one.error(a + d, a * d - b * c));
             }
             if worst > tolerance {
@@ -254,8 +254,7 @@ impl Identified {
     }
 
     fn regime_differs(&self) -> bool {
-        regime_of(self.trace, self.determinant) != self.map.regime()
-            && !close_to_critical(self.trace, self.determinant)
+        regime_of(self.trace, self.determinant) != self.map.regime() && !close_to_critical(self.trace, self.determinant)
     }
 }
 
@@ -333,7 +332,8 @@ impl Scenario for Identities {
         let steepest = self.prepared.quadratic.curvatures(self.sgd.weight_decay())[0];
         let classical = self.sgd.rate_times_curvature_limit() / steepest;
         let maps = self.identify_maps(context)?;
-        let expected = |one: &Identified| one.error(1.0 + one.sgd.momentum() - one.map.rate_times_curvature(), one.sgd.momentum());
+        let expected =
+            |one: &Identified| one.error(1.0 + one.sgd.momentum() - one.map.rate_times_curvature(), one.sgd.momentum());
         let identified = maps.iter().map(expected).fold(0.0, f64::max);
         let differing = maps.iter().filter(|one| one.regime_differs()).count();
         let mut counts: BTreeMap<&'static str, usize> = BTreeMap::new();

@@ -44,7 +44,7 @@ impl Decided {
 }
 
 /// The p-value of a finding that counts: one that a guard stopped refutes nothing.
-pub(super) fn refuting(finding: Finding) -> f64 {
+pub(super) fn refuting(finding: &Finding) -> f64 {
     if finding.untestable.is_some() { 1.0 } else { finding.p_value }
 }
 
@@ -110,11 +110,15 @@ mod tests {
             rates: Rates { alpha: 1e-6, power: 0.999 },
         };
         let at = |effects: [Option<f64>; 3], p: f64| {
-            decided.kill(Mutant::Nesterov, |index| effects[index], |index, rates| {
-                assert_eq!(index, 2);
-                assert!((rates.alpha * 3.0 / 1e-6 - 1.0).abs() < 1e-12);
-                p
-            })
+            decided.kill(
+                Mutant::Nesterov,
+                |index| effects[index],
+                |index, rates| {
+                    assert_eq!(index, 2);
+                    assert!((rates.alpha * 3.0 / 1e-6 - 1.0).abs() < 1e-12);
+                    p
+                },
+            )
         };
         // effects that stay where they were are no cell
         assert!(decided.kill(Mutant::Nesterov, |i| Some(decided.findings[i].effect), |_, _| 0.0).is_none());

@@ -187,7 +187,7 @@ impl Scenario for Oscillation {
                 kills.extend(decided.kill(mutant, effect, |index, rates| {
                     let shifted: Vec<f64> =
                         values(&paths, part, tested[index]).iter().map(|value| value - shift(index)).collect();
-                    refuting(chains::test(&shifted, rates))
+                    refuting(&chains::test(&shifted, rates))
                 }));
             }
             checks.push(decided.record);

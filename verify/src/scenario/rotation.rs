@@ -350,7 +350,7 @@ impl Scenario for PhaseSpaceRotation {
                     let all = |index: usize| records.iter().map(move |one| number(one, index));
                     let effect = |index: usize| Some(all(index).sum::<f64>() / records.len() as f64);
                     kills.extend(decided.kill(mutant, effect, |index, rates| {
-                        refuting(chains::test(&all(index).collect::<Vec<f64>>(), rates))
+                        refuting(&chains::test(&all(index).collect::<Vec<f64>>(), rates))
                     }));
                 }
             }

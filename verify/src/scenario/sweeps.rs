@@ -27,9 +27,7 @@ use super::{CheckSpec, Context, Made, Outcome, Prepared, Scenario};
 use crate::error::Result;
 use crate::mutant::{Direction, ModeTheory, Mutant};
 use crate::paper_tables::evenly_spaced;
-use crate::report::{
-    DiffusionFigure, Figures, FittedPowerLaw, Layer, ScenarioSummary, Sweep, SweepFigure, SweepPoint,
-};
+use crate::report::{DiffusionFigure, Figures, FittedPowerLaw, Layer, ScenarioSummary, Sweep, SweepFigure, SweepPoint};
 use crate::statistics::{Rates, chains};
 
 /// Chains and steps of a setting that is drawn.
@@ -92,9 +90,8 @@ impl Setting {
 
     /// The speed by a mutant; `None` where it has none.
     fn mutated_speed(&self, mutant: Mutant) -> Result<Option<f64>> {
-        let velocity = |direction: &Direction| {
-            Ok(ModeTheory::mutated(mutant, direction)?.map(|theory| theory.velocity()))
-        };
+        let velocity =
+            |direction: &Direction| Ok(ModeTheory::mutated(mutant, direction)?.map(|theory| theory.velocity()));
         let velocities = self.directions.iter().map(velocity).collect::<Result<Option<Vec<f64>>>>()?;
         Ok(velocities.map(|velocities| self.sgd.learning_rate().powi(2) * velocities.iter().sum::<f64>()))
     }
@@ -408,22 +405,18 @@ impl Scenario for Sweeps {
                 tested[index].iter().map(|value| value * ratio - 1.0).collect()
             };
             let decided = context.decide_family(self.id(), &spec, made, ends.len(), name, |index, rates| {
-                let claimed = if mutant {
-                    estimate * ends[index].equation16() / default.equation16()
-                } else {
-                    exact[index]
-                };
+                let claimed =
+                    if mutant { estimate * ends[index].equation16() / default.equation16() } else { exact[index] };
                 chains::test(&numbers(index, claimed), rates)
             })?;
             if !mutant {
                 for mutant in Mutant::ALL {
                     let claimed =
                         ends.iter().map(|end| end.mutated_speed(mutant)).collect::<Result<Vec<Option<f64>>>>()?;
-                    let effect = |index: usize| {
-                        claimed[index].map(|claimed| Moments::of(numbers(index, claimed)).mean())
-                    };
+                    let effect =
+                        |index: usize| claimed[index].map(|claimed| Moments::of(numbers(index, claimed)).mean());
                     kills.extend(decided.kill(mutant, effect, |index, rates| {
-                        refuting(chains::test(&numbers(index, claimed[index].unwrap_or(f64::NAN)), rates))
+                        refuting(&chains::test(&numbers(index, claimed[index].unwrap_or(f64::NAN)), rates))
                     }));
                 }
             }
