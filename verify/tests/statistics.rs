@@ -2,6 +2,8 @@
 //! out in Python for the rest), on samples whose moments are known exactly: what a changed sign, factor or comparison in
 //! `verify/src/statistics` would move.
 
+#![allow(clippy::float_cmp, reason = "some values are exact")]
+
 use langevin_sim::Moments;
 use langevin_verify::report::Verdict;
 use langevin_verify::statistics::{Family, Finding, Rates, catoni, chains, chi_square, normal, tail};
