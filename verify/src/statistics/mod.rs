@@ -5,6 +5,7 @@ pub mod catoni;
 pub mod chains;
 pub mod chi_square;
 pub mod normal;
+pub mod sequence;
 pub mod tail;
 
 use crate::report::Verdict;
