@@ -1,6 +1,7 @@
 //! SGD with Gaussian noise of constant, non-commuting covariance (layer L1). Replicas start in the claimed stationary law
 //! and run k steps; under the claim their states are exactly Gaussian with known covariance at every k, so sums of squares
-//! are exactly chi-square and regressions exactly normal. No burn-in, no effective sample size, no asymptotics.
+//! are exactly chi-square, regressions exactly normal, whitened scatters exactly Wishart, probability integral transforms
+//! exactly uniform, and sums of lagged products differences of chi-squares. No burn-in, no effective sample size, no asymptotics.
 
 use langevin_sim::observer::SnapshotObserver;
 use langevin_sim::sgd::{Ensemble, GaussianNoise, NoiseSource, Start};
@@ -12,7 +13,8 @@ use nalgebra::{DMatrix, DVector};
 use super::{CheckSpec, Context, Made, Outcome, Scenario, relaxation_steps};
 use crate::error::Result;
 use crate::report::{CheckResult, Layer, ScenarioSummary};
-use crate::statistics::{Rates, chi_square, normal};
+use crate::statistics::pit::{self, Transformed};
+use crate::statistics::{Rates, chi_square, lagged, normal, wishart};
 
 /// Curvatures and a noise covariance per step in the eigenbasis.
 pub struct GaussianExact {
@@ -64,13 +66,20 @@ impl GaussianExact {
         let mut needed: f64 = 0.0;
         for spec in self.checks() {
             let Rates { alpha, power } = context.rates(&self.id, &spec)?;
-            let (members, per_replica) = match spec.quantity {
-                "modes" => (size * snapshots, 1),
-                "pooled" => (snapshots, 2 * size),
+            let share = |members: usize| Rates { alpha: alpha / members as f64, power };
+            needed = needed.max(match spec.quantity {
+                "modes" => chi_square::degrees_for(spec.target, share(size * snapshots)),
+                "pooled" => chi_square::degrees_for(spec.target, share(snapshots)) / (2 * size) as f64,
+                "wishart" => {
+                    let rates = share(snapshots * wishart_members(2 * size));
+                    wishart::count_for(spec.target, |count| {
+                        wishart::likelihood_ratio_resolution(2 * size, count, rates)
+                    }) as f64
+                }
+                // the resolution of a correlation is at most that of a variance ratio at half of the level
+                "products" => chi_square::degrees_for(spec.target, share(2 * snapshots * 4 * size * size)),
                 _ => continue,
-            };
-            let rates = Rates { alpha: alpha / members as f64, power };
-            needed = needed.max(chi_square::degrees_for(spec.target, rates) / per_replica as f64);
+            });
         }
         Ok(needed.ceil() as u64)
     }
@@ -126,17 +135,110 @@ impl GaussianExact {
             chi_square::test(sum, replicas as f64, rates)
         };
         let ratio_to_sde: Vec<f64> = modes.iter().map(ModeLaw::ratio_to_sde).collect::<langevin_theory::Result<_>>()?;
+        let at = |snapshot: usize| format!("k = {}", snapshots.steps[1 + snapshot]);
         match (spec.claim, spec.quantity) {
+            ("gaussian-law", "wishart") => {
+                let whitening = whitening(covariance)?;
+                let scatters: Vec<DMatrix<f64>> = snapshots.states[1..]
+                    .iter()
+                    .map(|states| whitening.tr_mul(&states.tr_mul(states)) * &whitening)
+                    .collect();
+                let members = wishart_members(2 * size);
+                let name = |index: usize| {
+                    let kind = match index % members {
+                        0 => "determinant".into(),
+                        1 => "likelihood ratio".into(),
+                        place => {
+                            let (row, column) = pair(place - 2);
+                            format!("whitened coordinates {} and {}", column + 1, row + 1)
+                        }
+                    };
+                    format!("{kind}, {}", at(index / members))
+                };
+                let made = made("Wishart", "whitened scatter: every direction and every pair", "relative");
+                let count = replicas as u64;
+                context.decide_family(&self.id, spec, made, members * late, name, |index, rates| {
+                    let scatter = &scatters[index / members];
+                    match index % members {
+                        0 => wishart::determinant(scatter, count, rates),
+                        1 => wishart::likelihood_ratio(scatter, count, rates),
+                        place => {
+                            let (row, column) = pair(place - 2);
+                            wishart::product(scatter, column, row, rates)
+                        }
+                    }
+                })
+            }
+            ("gaussian-law", "shape") => {
+                let whitening = whitening(covariance)?;
+                let transformed: Vec<Transformed> = snapshots.states[1..]
+                    .iter()
+                    .map(|states| Transformed::new((states * &whitening).as_slice().to_vec()))
+                    .collect();
+                let name = |index: usize| {
+                    let kind = if index.is_multiple_of(2) { "distance of distribution functions" } else { "bins" };
+                    format!("{kind}, {}", at(index / 2))
+                };
+                let made = made(
+                    "Dvoretzky-Kiefer-Wolfowitz and binomial",
+                    "probability integral transform of whitened states",
+                    "relative",
+                );
+                context.decide_family(&self.id, spec, made, 2 * late, name, |index, rates| {
+                    let values = &transformed[index / 2];
+                    if index.is_multiple_of(2) { pit::distance(values, rates) } else { pit::bins(values, rates) }
+                })
+            }
+            ("autocovariance", "products") => {
+                // E[z_k z_0^T] = M^k Cov(z), in units of the stationary spreads
+                let start = &snapshots.states[0];
+                let spread: Vec<f64> = (0..2 * size).map(|i| covariance[(i, i)].sqrt()).collect();
+                let per_lag: Vec<[DMatrix<f64>; 3]> = (1..=late)
+                    .map(|snapshot| {
+                        let mut expected = DMatrix::zeros(2 * size, 2 * size);
+                        for (i, map) in law.maps().iter().enumerate() {
+                            let power = map.matrix_power(snapshots.steps[snapshot]);
+                            for column in 0..2 * size {
+                                let now = [covariance[(i, column)], covariance[(size + i, column)]];
+                                for (row, factors) in [(i, power[0]), (size + i, power[1])] {
+                                    expected[(row, column)] = factors[0] * now[0] + factors[1] * now[1];
+                                }
+                            }
+                        }
+                        let later = &snapshots.states[snapshot];
+                        [expected, later.tr_mul(start), later.tr_mul(later)]
+                    })
+                    .collect();
+                let squares = start.tr_mul(start);
+                let place =
+                    |index: usize| (index / (4 * size * size), index / (2 * size) % (2 * size), index % (2 * size));
+                let coordinate = |i: usize| {
+                    let kind = if i < size { "position" } else { "velocity" };
+                    format!("{kind} of eta h = {:.3}", law.maps()[i % size].rate_times_curvature())
+                };
+                let name = |index: usize| {
+                    let (lag, row, column) = place(index);
+                    format!("{} on {}, {}", coordinate(row), coordinate(column), at(lag))
+                };
+                let made = made("chi-square of sums and differences", "correlation with a later state", "absolute");
+                context.decide_family(&self.id, spec, made, 4 * size * size * late, name, |index, rates| {
+                    let (lag, row, column) = place(index);
+                    let [expected, products, later] = &per_lag[lag];
+                    let unit = spread[row] * spread[column];
+                    let own =
+                        [later[(row, row)] / spread[row].powi(2), squares[(column, column)] / spread[column].powi(2)];
+                    let (products, correlation) = (products[(row, column)] / unit, expected[(row, column)] / unit);
+                    lagged::test(own, products, correlation, replicas as u64, rates)
+                })
+            }
             ("gaussian-law", _) => {
-                let inverse = covariance_inverse("the stationary covariance", covariance)?;
-                let whitening =
-                    inverse.cholesky().map_or_else(|| DMatrix::zeros(2 * size, 2 * size), nalgebra::Cholesky::unpack);
+                let whitening = whitening(covariance)?;
                 context.decide_family(
                     &self.id,
                     spec,
                     made("chi-square", "whitened scatter, measured / exact", "relative"),
                     late,
-                    |index| format!("k = {}", snapshots.steps[1 + index]),
+                    at,
                     |index, rates| {
                         let whitened = &snapshots.states[1 + index] * &whitening;
                         chi_square::test(whitened.norm_squared(), (2 * size * replicas) as f64, rates)
@@ -219,6 +321,28 @@ impl GaussianExact {
     }
 }
 
+/// W with W^T C W = 1.
+fn whitening(covariance: &DMatrix<f64>) -> Result<DMatrix<f64>> {
+    let inverse = covariance_inverse("the stationary covariance", covariance)?;
+    Ok(covariance_root("the stationary precision", &inverse)?)
+}
+
+/// Determinant, likelihood ratio, and all pairs of coordinates.
+fn wishart_members(dimension: usize) -> usize {
+    2 + dimension * (dimension - 1) / 2
+}
+
+/// The pairs (row, column) with column < row, in order.
+fn pair(index: usize) -> (usize, usize) {
+    let mut row = 1;
+    let mut before = 0;
+    while before + row <= index {
+        before += row;
+        row += 1;
+    }
+    (row, index - before)
+}
+
 /// A family of size 0 never calls its test.
 fn unreachable_finding() -> crate::statistics::Finding {
     normal::test(f64::NAN, f64::NAN, Rates { alpha: 0.5, power: 0.5 })
@@ -249,11 +373,14 @@ impl Scenario for GaussianExact {
         let [pooled, single] = self.targets;
         vec![
             CheckSpec::sampled("gaussian-law", "pooled", pooled),
+            CheckSpec::sampled("gaussian-law", "wishart", single),
+            CheckSpec::sampled("gaussian-law", "shape", single),
             CheckSpec::sampled("stationary-positions", "modes", single),
             CheckSpec::sampled("stationary-velocities", "modes", single),
             CheckSpec::sampled("stationary-cross-covariance", "slopes", single),
             CheckSpec::sampled("discretisation-factor", "modes", single),
             CheckSpec::sampled("autocovariance", "slopes", single),
+            CheckSpec::sampled("autocovariance", "products", single),
             CheckSpec::sampled("sde-law-as-exact", "mutant", single),
         ]
     }
