@@ -3,13 +3,16 @@
 //! Chain averages are nearly normal, but tails at 1e-9 are far out. Guards (statistics of the tails, measured on the
 //! same data): the leading Edgeworth term g = |skewness| z^3 / (6 sqrt(chains)) at the critical z must be at most 1/2, and
 //! the level is divided by e^g; and the tail index of the chain averages must not be below 4, by the upper end (two standard
-//! errors) of its Hill estimate. A third guard, at the test's own level, refuses numbers with too few runs above and below
+//! errors) of its Hill estimate. A third guard, at a level of at most a tenth of the misses, refuses numbers with too few runs above and below
 //! their median: states of one chain are not independent. A test that a guard stops is answered "untestable".
 
 use langevin_sim::Moments;
 
 use super::tail::{normal_quantile_above, student_above, student_quantile_above};
 use super::{Finding, Rates, independence};
+
+/// Most of the misses 1 - power that may go to the guard against dependence.
+const LARGEST_GUARD_SHARE: f64 = 0.1;
 
 /// Fewest chains a t-test is run on.
 pub const FEWEST_CHAINS: usize = 1000;
@@ -58,7 +61,7 @@ pub fn test(values: &[f64], rates: Rates) -> Finding {
         let runs = independence::runs(values);
         if index + 2.0 * error < SMALLEST_TAIL_INDEX {
             Some(format!("tail index {index:.1} (+- {error:.1}) of the chain averages is below {SMALLEST_TAIL_INDEX}"))
-        } else if runs <= rates.alpha {
+        } else if runs <= guard_level(rates) {
             Some(format!("neighbouring numbers are alike (p = {runs:.1e}): they are not one per independent chain"))
         } else {
             None
@@ -88,10 +91,15 @@ fn without_spread(effect: f64) -> Finding {
     }
 }
 
+/// Level of the guard against dependence: what it stops of independent numbers counts as missed.
+fn guard_level(rates: Rates) -> f64 {
+    rates.alpha.min(LARGEST_GUARD_SHARE * (1.0 - rates.power))
+}
+
 /// Standard errors by which an effect must exceed the critical value to be missed no more often than stated. The spread of
 /// a noncentral t about its centre c is sqrt(1 + c^2/(2 degrees)) times that of a central one.
 fn miss_reach(degrees: f64, critical: f64, rates: Rates) -> f64 {
-    let reach = student_quantile_above(degrees, 1.0 - rates.power);
+    let reach = student_quantile_above(degrees, 1.0 - rates.power - guard_level(rates));
     reach * (1.0 + 0.5 * (critical + reach).powi(2) / degrees).sqrt()
 }
 

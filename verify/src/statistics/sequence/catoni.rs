@@ -57,10 +57,6 @@ pub struct CatoniSequence {
     values: Vec<f64>,
     /// Log of the weight, tuning.
     tunings: Vec<(f64, f64)>,
-    /// Counts at which means were refuted for good, up to the present one.
-    checkpoints: Vec<u64>,
-    /// Intersection of the intervals at the checkpoints.
-    never_refuted: [f64; 2],
 }
 
 /// What is saved.
@@ -113,15 +109,7 @@ impl CatoniSequence {
                 (weight.ln(), best * 2.0_f64.powi(power))
             })
             .collect();
-        Ok(Self {
-            variance,
-            planned,
-            rates,
-            values: Vec::new(),
-            tunings,
-            checkpoints: Vec::new(),
-            never_refuted: [f64::NEG_INFINITY, f64::INFINITY],
-        })
+        Ok(Self { variance, planned, rates, values: Vec::new(), tunings })
     }
 
     /// A sequence planned to resolve a shift of this size.
@@ -149,13 +137,7 @@ impl CatoniSequence {
     /// [`VerifyError::Input`] for a value that is not finite; then none is added.
     pub fn add(&mut self, block: &[f64]) -> Result<()> {
         require_finite(block)?;
-        let before = self.count();
         self.values.extend_from_slice(block);
-        for checkpoint in checkpoints(self.planned, before, self.count()) {
-            let [low, high] = self.interval_at(checkpoint as usize);
-            self.never_refuted = [self.never_refuted[0].max(low), self.never_refuted[1].min(high)];
-            self.checkpoints.push(checkpoint);
-        }
         Ok(())
     }
 
@@ -186,8 +168,7 @@ impl CatoniSequence {
 
     /// Anytime-valid p-value of a mean: one over the largest e-value at checkpoints and now.
     pub fn p_value(&self, mean: f64) -> f64 {
-        let counts = self.checkpoints.iter().map(|&count| count as usize).chain([self.values.len()]);
-        let largest = counts.map(|count| self.log_e_value_at(count, mean)).fold(0.0, f64::max);
+        let largest = self.looks().map(|count| self.log_e_value_at(count, mean)).fold(0.0, f64::max);
         (-largest).exp()
     }
 
@@ -196,11 +177,10 @@ impl CatoniSequence {
     /// An end of the interval is where the e-value of its own side alone, halved, is 1/alpha: that makes it an interval.
     /// Empty (first end above the second) when the evidence contradicts every mean with this variance.
     pub fn interval(&self) -> [f64; 2] {
-        if self.checkpoints.last() == Some(&self.count()) {
-            return self.never_refuted;
-        }
-        let [low, high] = self.interval_at(self.values.len());
-        [self.never_refuted[0].max(low), self.never_refuted[1].min(high)]
+        self.looks().fold([f64::NEG_INFINITY, f64::INFINITY], |[low, high], count| {
+            let now = self.interval_at(count);
+            [low.max(now[0]), high.min(now[1])]
+        })
     }
 
     /// Catoni's estimate with the planned tuning; 0 without values.
@@ -229,6 +209,16 @@ impl CatoniSequence {
                 if root >= 0.0 { (1.0 - root.sqrt()) / tuning } else { f64::INFINITY }
             })
             .fold(f64::INFINITY, f64::min)
+    }
+
+    /// Counts planned * 2^k, rounded up, that have been passed, and the present one. They are fixed by the plan: blocks do not
+    /// matter.
+    fn looks(&self) -> impl Iterator<Item = usize> {
+        let now = self.count();
+        let below = std::iter::successors(Some(self.planned), |&count| (count > 1).then(|| count.div_ceil(2)));
+        let above = std::iter::successors(self.planned.checked_mul(2), |count| count.checked_mul(2));
+        let above = above.take_while(move |&count| count < now);
+        below.filter(move |&count| count < now).chain(above).chain([now]).map(|count| count as usize)
     }
 
     /// Logs of the two one-sided e-values, of the means above and below the true one, for the first values.
@@ -263,27 +253,6 @@ impl CatoniSequence {
 /// log(2/(w alpha)) + log(1/(1-power)), the evidence that must come together for the planned tuning.
 fn planned_evidence(rates: Rates) -> f64 {
     (2.0 / (PLANNED_WEIGHT * rates.alpha)).ln() - (1.0 - rates.power).ln()
-}
-
-/// Counts in (before, now] of the form planned * 2^k, rounded up: fixed by the plan, so that blocks do not matter.
-fn checkpoints(planned: u64, before: u64, now: u64) -> Vec<u64> {
-    let mut all = Vec::new();
-    let mut below = planned;
-    while below > before {
-        all.push(below);
-        if below == 1 {
-            break;
-        }
-        below = below.div_ceil(2);
-    }
-    let mut above = planned;
-    while let Some(next) = above.checked_mul(2).filter(|&next| next <= now) {
-        above = next;
-        all.push(above);
-    }
-    all.retain(|&count| count > before && count <= now);
-    all.sort_unstable();
-    all
 }
 
 /// Sum of psi(l (Y - m)). Factors of 16 values are multiplied before the log is taken, which is ten times faster.
@@ -401,8 +370,10 @@ mod tests {
             parts = serde_json::from_str(&text).unwrap();
         }
         assert_eq!(parts, whole);
-        assert_eq!(parts.never_refuted.map(f64::to_bits), whole.never_refuted.map(f64::to_bits));
-        assert_eq!(whole.checkpoints.last(), Some(&3000));
+        assert_eq!(parts.interval().map(f64::to_bits), whole.interval().map(f64::to_bits));
+        let mut looks: Vec<usize> = whole.looks().collect();
+        looks.sort_unstable();
+        assert_eq!(looks[looks.len() - 3..], [1500, 3000, 5000]);
     }
 
     #[test]
