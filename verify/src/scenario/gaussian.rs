@@ -1,6 +1,7 @@
 //! SGD with Gaussian noise of constant, non-commuting covariance (layer L1). Replicas start in the claimed stationary law
 //! and run k steps; under the claim their states are exactly Gaussian with known covariance at every k, so sums of squares
-//! are exactly chi-square and regressions exactly normal. No burn-in, no effective sample size, no asymptotics.
+//! are exactly chi-square, regressions exactly normal, and whole states what [`WholeStates`] tests. No burn-in, no effective
+//! sample size, no asymptotics.
 
 use langevin_sim::observer::{Observer, SnapshotObserver, StateBlock};
 use langevin_sim::sgd::{Ensemble, GaussianNoise, NoiseSource, Start};
@@ -10,12 +11,13 @@ use langevin_theory::{Hyperparameters, Quadratic, Steps};
 use nalgebra::{DMatrix, DVector};
 use rayon::prelude::*;
 
-use super::kills::{Decided, Tested};
+use super::kills::{Decided, Tested, refuting};
+use super::whole_states::{Replicas, WholeStates, wishart_members};
 use super::{CheckSpec, Context, Made, Outcome, Scenario, relaxation_steps};
 use crate::error::Result;
 use crate::mutant::{Direction, ModeTheory, Mutant};
 use crate::report::{KillCell, Layer, ScenarioSummary};
-use crate::statistics::{Rates, chi_square, normal};
+use crate::statistics::{Finding, Rates, chi_square, normal, wishart};
 
 /// Curvatures and a noise covariance per step in the eigenbasis.
 pub struct GaussianExact {
@@ -69,13 +71,20 @@ impl GaussianExact {
         let mut needed: f64 = 0.0;
         for spec in self.checks() {
             let Rates { alpha, power } = context.rates(&self.id, &spec)?;
-            let (members, per_replica) = match spec.quantity {
-                "modes" => (size * snapshots, 1),
-                "pooled" => (snapshots, 2 * size),
+            let share = |members: usize| Rates { alpha: alpha / members as f64, power };
+            needed = needed.max(match spec.quantity {
+                "modes" => chi_square::degrees_for(spec.target, share(size * snapshots)),
+                "pooled" => chi_square::degrees_for(spec.target, share(snapshots)) / (2 * size) as f64,
+                "wishart" => {
+                    let rates = share(snapshots * wishart_members(2 * size));
+                    wishart::count_for(spec.target, |count| {
+                        wishart::likelihood_ratio_resolution(2 * size, count, rates)
+                    }) as f64
+                }
+                // the resolution of a correlation is at most that of a variance ratio at half of the level
+                "products" => chi_square::degrees_for(spec.target, share(2 * snapshots * 4 * size * size)),
                 _ => continue,
-            };
-            let rates = Rates { alpha: alpha / members as f64, power };
-            needed = needed.max(chi_square::degrees_for(spec.target, rates) / per_replica as f64);
+            });
         }
         Ok(needed.ceil() as u64)
     }
@@ -122,10 +131,10 @@ impl GaussianExact {
     /// The theory's predictions.
     fn predicted(&self, law: &ConstantNoiseLaw, covariance: &DMatrix<f64>, lags: &[u64]) -> Result<Predicted> {
         let size = self.eigenvalues.len();
-        let mut slopes = Vec::new();
+        let mut powers = Vec::new();
         let mut rest = Vec::new();
         for i in 0..size {
-            slopes.push(lags.iter().map(|&lag| law.maps()[i].matrix_power(lag)[0]).collect());
+            powers.push(lags.iter().map(|&lag| law.maps()[i].matrix_power(lag)).collect());
             let mode = law.mode(i)?;
             let left = |&lag: &u64| Ok(mode.transient_covariance(Steps(lag))?[0][0]);
             rest.push(lags.iter().map(left).collect::<langevin_theory::Result<Vec<f64>>>()?);
@@ -134,7 +143,7 @@ impl GaussianExact {
             defined: vec![true; size],
             whitening: whitening(covariance)?,
             covariance: covariance.clone(),
-            slopes,
+            powers,
             rest,
         })
     }
@@ -154,7 +163,7 @@ impl GaussianExact {
         mutated.defined = modes.iter().map(Option::is_some).collect();
         for (i, mode) in modes.iter().enumerate() {
             let Some(mode) = mode else { continue };
-            mutated.slopes[i] = lags.iter().map(|&lag| mode.power(lag)[0]).collect();
+            mutated.powers[i] = lags.iter().map(|&lag| mode.power(lag)).collect();
             for (place, variance) in [(i, mode.position()), (size + i, mode.velocity())] {
                 let factor = (variance / right.covariance[(place, place)]).sqrt();
                 mutated.covariance.row_mut(place).scale_mut(factor);
@@ -221,7 +230,7 @@ impl GaussianExact {
                 // position k steps later on the position and velocity now: the slope on the position is A_k
                 let start = &snapshots.states[0];
                 let now = start.column(i).into_owned();
-                let [on_position, on_velocity] = predicted.slopes[i][snapshot - 1];
+                let [on_position, on_velocity] = predicted.powers[i][snapshot - 1][0];
                 let residual = states.column(i) - &now * on_position - start.column(size + i) * on_velocity;
                 regression(&now, &residual, 0.0, yardstick.rest[i][snapshot - 1], 1.0)
             }
@@ -230,29 +239,76 @@ impl GaussianExact {
         })
     }
 
+    /// The check of whole states that a spec announces, if it does.
+    fn whole(
+        spec: &CheckSpec,
+        yardstick: &Predicted,
+        predicted: &Predicted,
+        replicas: &Replicas<'_>,
+    ) -> Option<WholeStates> {
+        match spec.quantity {
+            "wishart" => Some(WholeStates::wishart(replicas, &predicted.whitening)),
+            "shape" => Some(WholeStates::shape(replicas, &predicted.whitening)),
+            "products" => {
+                let spread: Vec<f64> = yardstick.covariance.diagonal().iter().map(|variance| variance.sqrt()).collect();
+                Some(WholeStates::products(replicas, &predicted.covariance, &predicted.powers, &spread))
+            }
+            _ => None,
+        }
+    }
+
+    /// A check of whole states decided again with the prediction of a mutant.
+    fn kill_whole(
+        spec: &CheckSpec,
+        (mutant, rival): (Mutant, &Predicted),
+        yardstick: &Predicted,
+        replicas: &Replicas<'_>,
+        decided: &Decided,
+    ) -> Option<(Mutant, KillCell)> {
+        let whitens = rival.whitening.iter().any(|&entry| entry.abs() > 0.0);
+        let predicts = match spec.quantity {
+            "wishart" => whitens,
+            "products" => rival.defined.iter().all(|&defined| defined),
+            _ => false,
+        };
+        let whole = predicts.then(|| Self::whole(spec, yardstick, rival, replicas)).flatten()?;
+        let rates = Rates { alpha: decided.rates.alpha / whole.members() as f64, ..decided.rates };
+        let findings: Vec<Finding> = (0..whole.members()).map(|index| whole.finding(index, rates)).collect();
+        decided.kill(mutant, |index| Some(findings[index].effect), |index, _| refuting(&findings[index]))
+    }
+
     fn decide(
         &self,
         context: &Context<'_>,
         spec: &CheckSpec,
         law: &ConstantNoiseLaw,
         predictions: [&Predicted; 2],
-        snapshots: &Snapshots,
+        (snapshots, replicas): (&Snapshots, &Replicas<'_>),
     ) -> Result<Decided> {
         let size = self.eigenvalues.len();
         let [yardstick, predicted] = predictions;
-        let (method, quantity, unit) = match spec.claim {
-            "gaussian-law" => ("chi-square", "whitened scatter, measured / exact", "relative"),
-            "discretisation-factor" => (
+        let (method, quantity, unit) = match (spec.claim, spec.quantity) {
+            ("gaussian-law", "wishart") => ("Wishart", "whitened scatter: every direction and every pair", "relative"),
+            ("gaussian-law", "shape") => (
+                "Dvoretzky-Kiefer-Wolfowitz and binomial",
+                "probability integral transform of whitened states",
+                "relative",
+            ),
+            ("autocovariance", "products") => {
+                ("chi-square of sums and differences", "correlation with a later state", "absolute")
+            }
+            ("gaussian-law", _) => ("chi-square", "whitened scatter, measured / exact", "relative"),
+            ("discretisation-factor", _) => (
                 "chi-square",
                 "position variance over the SDE's, measured / (1 / (1 - eta h / (2(1 + beta))))",
                 "relative",
             ),
-            "stationary-positions" => ("chi-square", "position variance, measured / exact", "relative"),
-            "stationary-velocities" => ("chi-square", "velocity variance, measured / exact", "relative"),
-            "stationary-cross-covariance" => {
+            ("stationary-positions", _) => ("chi-square", "position variance, measured / exact", "relative"),
+            ("stationary-velocities", _) => ("chi-square", "velocity variance, measured / exact", "relative"),
+            ("stationary-cross-covariance", _) => {
                 ("normal regression", "slope of velocity on position, in units of the spreads", "absolute")
             }
-            "autocovariance" => {
+            ("autocovariance", _) => {
                 ("normal regression", "position after k steps on the state now, departure of the slope", "absolute")
             }
             _ => ("chi-square", "position variance, measured / SDE with the true noise", "relative"),
@@ -272,6 +328,12 @@ impl GaussianExact {
             let rate = law.maps()[index % size].rate_times_curvature();
             format!("eta h = {rate:.3}, k = {}", snapshots.steps[1 + index / size])
         };
+        if let Some(whole) = Self::whole(spec, yardstick, predicted, replicas) {
+            let name = |index: usize| whole.name(index, replicas.steps, law.maps());
+            return context.decide_family(&self.id, spec, made, whole.members(), name, |index, rates| {
+                whole.finding(index, rates)
+            });
+        }
         context.decide_family(&self.id, spec, made, self.members(spec, snapshots), name, |index, rates| {
             let tested = self.tested(spec, yardstick, predicted, snapshots, index);
             tested.map_or_else(|| normal::test(f64::NAN, f64::NAN, rates), |tested| tested.finding(rates))
@@ -350,8 +412,8 @@ struct Predicted {
     covariance: DMatrix<f64>,
     /// W with W^T covariance W = 1; zero where there is none.
     whitening: DMatrix<f64>,
-    /// Per direction and lag: slopes of the later position on the position and the velocity now.
-    slopes: Vec<Vec<[f64; 2]>>,
+    /// Per direction and lag: the mean of the later state is this times the state now.
+    powers: Vec<Vec<[[f64; 2]; 2]>>,
     /// Per direction and lag: variance of what is left.
     rest: Vec<Vec<f64>>,
 }
@@ -386,11 +448,15 @@ impl Scenario for GaussianExact {
         let [pooled, single] = self.targets;
         vec![
             CheckSpec::sampled("gaussian-law", "pooled", pooled),
+            CheckSpec::sampled("gaussian-law", "wishart", single),
+            CheckSpec::sampled("gaussian-law", "shape", single)
+                .because("that states are Gaussian at all, which the mutants do not deny"),
             CheckSpec::sampled("stationary-positions", "modes", single),
             CheckSpec::sampled("stationary-velocities", "modes", single),
             CheckSpec::sampled("stationary-cross-covariance", "slopes", single),
             CheckSpec::sampled("discretisation-factor", "modes", single),
             CheckSpec::sampled("autocovariance", "slopes", single),
+            CheckSpec::sampled("autocovariance", "products", single),
             CheckSpec::sampled("sde-law-as-exact", "mutant", single),
         ]
     }
@@ -399,6 +465,7 @@ impl Scenario for GaussianExact {
         let law = self.law()?;
         let covariance = law.stationary_covariance_in_eigenbasis()?;
         let snapshots = self.simulate(context, &law, &covariance)?;
+        let replicas = Replicas::new(&snapshots.states, &snapshots.steps);
         let lags = &snapshots.steps[1..];
         let right = self.predicted(&law, &covariance, lags)?;
         let factor = self.with_factor(&law, &right)?;
@@ -414,15 +481,20 @@ impl Scenario for GaussianExact {
                 None if spec.claim == "discretisation-factor" => &factor,
                 None => &right,
             };
-            let decided = self.decide(context, &spec, &law, [&right, predicted], &snapshots)?;
-            if slip.is_none() {
+            let decided = self.decide(context, &spec, &law, [&right, predicted], (&snapshots, &replicas))?;
+            if matches!(spec.quantity, "wishart" | "products") {
+                let again = |(mutant, rival): &(Mutant, Predicted)| {
+                    Self::kill_whole(&spec, (*mutant, rival), &right, &replicas, &decided)
+                };
+                kills.extend(rivals.par_iter().filter_map(again).collect::<Vec<_>>());
+            } else if slip.is_none() && spec.quantity != "shape" {
                 let cells = rivals.par_iter().filter_map(|(mutant, rival)| {
                     let tested = |index: usize| self.tested(&spec, &right, rival, &snapshots, index);
                     let effect = |index: usize| tested(index).map(Tested::effect);
                     decided.kill(*mutant, effect, |index, _| tested(index).map_or(f64::NAN, Tested::p_value))
                 });
                 kills.extend(cells.collect::<Vec<_>>());
-                if self.single_precision && spec.claim == "gaussian-law" {
+                if self.single_precision && (spec.claim, spec.quantity) == ("gaussian-law", "pooled") {
                     kills.extend(self.single_precision(context, &right, &decided)?);
                 }
             }

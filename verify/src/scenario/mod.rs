@@ -12,6 +12,7 @@ mod rotation;
 mod stationary;
 mod sweeps;
 mod tiny;
+mod whole_states;
 
 use std::sync::Arc;
 
