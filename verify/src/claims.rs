@@ -391,7 +391,7 @@ pub const CLAIMS: [Claim; 33] = [
         assumptions: &["a slip in the temperature"],
         comparison: Comparison::Sampling,
         expectation: Expectation::Refuted,
-        implemented: "verify::scenario::Mutant",
+        implemented: "verify::mutant::Mutant",
         checked_by: "L2: wrong-theories",
     },
     Claim {
@@ -403,7 +403,7 @@ pub const CLAIMS: [Claim; 33] = [
         assumptions: &["a slip in the curvature"],
         comparison: Comparison::Sampling,
         expectation: Expectation::Refuted,
-        implemented: "verify::scenario::Mutant",
+        implemented: "verify::mutant::Mutant",
         checked_by: "L2: wrong-theories",
     },
     Claim {
@@ -415,7 +415,7 @@ pub const CLAIMS: [Claim; 33] = [
         assumptions: &["a slip in the mass"],
         comparison: Comparison::Sampling,
         expectation: Expectation::Refuted,
-        implemented: "verify::scenario::Mutant",
+        implemented: "verify::mutant::Mutant",
         checked_by: "L2: wrong-theories",
     },
     Claim {

@@ -340,6 +340,9 @@ fn report(arguments: &ReportArguments) -> Result<u8> {
         write_file(&arguments.out.join(name), text.as_bytes())?;
     }
     print(&summary_line(&report))?;
+    for line in kill_lines(&report) {
+        print(&line)?;
+    }
     for surprise in report.claims.iter().filter(|claim| !claim.as_expected) {
         print(&format!("  {} ({}): {}", surprise.id, verdict_name(surprise.verdict), surprise.headline))?;
     }
@@ -519,6 +522,13 @@ fn summary_line(report: &Report) -> String {
     )
 }
 
+/// The kill matrix in a line, and the mutants that live.
+fn kill_lines(report: &Report) -> Vec<String> {
+    let living = report.kill_matrix.mutants.iter().filter(|mutant| !mutant.killed);
+    let living = living.map(|mutant| format!("  not killed: {} ({})", mutant.id, mutant.definition));
+    render::kill_matrix_line(report).into_iter().chain(living).collect()
+}
+
 fn verdict_name(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Supported => "supported",
@@ -565,6 +575,9 @@ fn check_text(report: &Report) -> String {
         }
     }
     let _ = writeln!(text, "{}", summary_line(report));
+    for line in kill_lines(report) {
+        let _ = writeln!(text, "{line}");
+    }
     for claim in report.claims.iter().filter(|claim| !claim.as_expected) {
         let expected = match claim.expectation {
             Expectation::Supported => Verdict::Supported,

@@ -9,6 +9,7 @@
 //! | [`coverage`] | what of the paper is implemented, and what checks it |
 //! | [`scenario`] | problems with a sampling plan; each decides several checks |
 //! | [`ledger`] | the error budget |
+//! | [`mutant`] | wrong theories that the checks must see, and the kill matrix |
 //! | [`statistics`] | the tests |
 //! | [`run`](mod@run) | plan in, [`report::Report`] out |
 //! | [`render`] | the report as HTML, JUnit, Markdown |
@@ -28,6 +29,7 @@ pub mod error;
 mod interruption;
 pub mod ledger;
 pub mod modes_run;
+pub mod mutant;
 pub mod output;
 pub mod paper_tables;
 pub mod plan;

@@ -14,10 +14,11 @@ use nalgebra::{DMatrix, DVector};
 
 use crate::error::{Result, VerifyError};
 use crate::ledger::Ledger;
+use crate::mutant::{Mutant, PhaseSpace};
 use crate::problem::{Noise, Problem};
 use crate::scenario::{
-    GaussianExact, Identities, Mutant, OrnsteinUhlenbeckExact, Oscillation, PhaseSpaceRotation, Prepared, Reshuffled,
-    Scenario, StabilityEdge, StationaryMinibatch, Sweeps, TinyMinibatch,
+    GaussianExact, Identities, OrnsteinUhlenbeckExact, Oscillation, PhaseSpaceRotation, Prepared, Reshuffled, Scenario,
+    StabilityEdge, StationaryMinibatch, Sweeps, TinyMinibatch,
 };
 use crate::tier::Tier;
 
@@ -41,6 +42,8 @@ pub struct Plan {
     pub scenarios: Vec<Box<dyn Scenario>>,
     /// How many of them, from the first, are about this data set; the others are the same in every run.
     pub own: usize,
+    /// Whether it is the main job, whose checks must kill every mutant.
+    pub complete: bool,
     /// The error budget over all their checks.
     pub ledger: Ledger,
 }
@@ -56,7 +59,7 @@ impl Plan {
             checks.into_iter().filter_map(move |spec| spec.weight.map(|weight| (spec.id(&id), weight)))
         });
         let ledger = Ledger::new(weights)?;
-        Ok(Self { prepared, scenarios, own, ledger })
+        Ok(Self { prepared, scenarios, own, complete: false, ledger })
     }
 
     /// The main job on a data set.
@@ -123,7 +126,7 @@ impl Plan {
         // slow directions are what diffuses for long: no weight decay, as far as there is noise without it
         let free = if has_noise(&prepared, 0.0)? { 0.0 } else { decay };
         scenarios.push(Box::new(sweeps(&prepared, main, free, tier)?));
-        Self::new(prepared, scenarios, tier)
+        Ok(Self { complete: true, ..Self::new(prepared, scenarios, tier)? })
     }
 
     /// A user's problem file: its own hyperparameters, and the scenarios that do not depend on data.
@@ -237,8 +240,8 @@ fn stationary(
 ) -> StationaryMinibatch {
     let (momentum, decay) = (sgd.momentum(), sgd.weight_decay());
     let short = if sampling == Sampling::WithReplacement { "with" } else { "without" };
-    let mutants = if first {
-        vec![Mutant::SdeTrueNoise, Mutant::SdeAssumption3, Mutant::SdeUncorrelated, Mutant::Equation17AsPrinted]
+    let slips = if first {
+        vec![Mutant::ContinuousLaw, Mutant::ContinuousAssumption3, Mutant::Uncorrelated, Mutant::StepsAsTime]
     } else {
         Vec::new()
     };
@@ -251,7 +254,8 @@ fn stationary(
         sgd,
         sampling,
         targets: [tier.pooled(), tier.single()],
-        mutants,
+        slips,
+        reshuffled: 0,
         draw_displacement: first,
         draw_variances: true,
         draw_equipartition: first,
@@ -307,6 +311,7 @@ fn gaussian_on_data(prepared: &Prepared, decay: f64, batch: usize, tier: Tier) -
         eigenvalues: prepared.quadratic.eigenvalues().iter().take(size).copied().collect(),
         noise: full.view((0, 0), (size, size)).into_owned(),
         targets: [tier.pooled(), tier.single()],
+        single_precision: false,
     })
 }
 
@@ -326,6 +331,7 @@ fn gaussian_problem(
         eigenvalues: prepared.quadratic.eigenvalues().iter().take(size).copied().collect(),
         noise: full.view((0, 0), (size, size)).into_owned(),
         targets: [tier.pooled(), tier.single()],
+        single_precision: false,
     })
 }
 
@@ -334,6 +340,27 @@ fn noise_in_eigenbasis(prepared: &Prepared, decay: f64) -> Result<DMatrix<f64>> 
     let minimum = prepared.quadratic.minimum_ridge(decay);
     let covariance = gradient_noise::covariance(&prepared.dataset.problem, &minimum, 0)?;
     Ok(prepared.quadratic.to_eigenbasis(&covariance)?)
+}
+
+/// Where mutants move predictions most: beta between 0.5 and 0.9, lambda about 0.3 h, eta h near half the stability edge,
+/// and noise that does not commute with H; eta = 1/2, so that steps and time differ.
+fn gaussian_half_edge(tier: Tier) -> Result<GaussianExact> {
+    let momentum = 0.7;
+    let rate = 0.5;
+    // h = (1 + beta) / eta in the first direction, half the edge
+    let steepest = (1.0 + momentum) / rate;
+    let decay = 0.3 * steepest;
+    let root = DMatrix::from_row_slice(3, 3, &[0.9, 0.0, 0.0, 0.5, 0.6, 0.0, -0.3, 0.2, 0.4]);
+    Ok(GaussianExact {
+        id: "gaussian-half-edge".into(),
+        description: "three modes, the first at half the stability edge, lambda = 0.3 h, Gaussian noise that does not commute with H"
+            .into(),
+        sgd: Hyperparameters::new(rate, momentum, decay, 1)?,
+        eigenvalues: vec![steepest - decay, 1.3, 0.5],
+        noise: &root * root.transpose(),
+        targets: [tier.pooled(), tier.single()],
+        single_precision: false,
+    })
 }
 
 /// Scenarios that do not depend on the data set: every regime, the stability edge, wrong theories, enumerated batches.
@@ -353,7 +380,9 @@ fn fixed_scenarios(tier: Tier) -> Result<Vec<Box<dyn Scenario>>> {
         eigenvalues,
         noise,
         targets: [tier.pooled(), tier.single()],
+        single_precision: true,
     };
+    let half_edge = gaussian_half_edge(tier)?;
     let spec = GaussianSpec { eigenvalues: vec![1.0, 0.7, 0.45, 0.3], noise: 0.5, rows: 48, seed: 17 };
     let small = Prepared::new(Dataset::gaussian(&spec)?)?;
     let decay = one_digit(0.3 * small.quadratic.eigenvalues()[1]);
@@ -364,18 +393,21 @@ fn fixed_scenarios(tier: Tier) -> Result<Vec<Box<dyn Scenario>>> {
     wrong.description =
         "48 synthetic samples, batches of 16 without replacement, weight decay of the order of h".into();
     wrong.draw_variances = false;
-    wrong.mutants = vec![
+    // the effect is of order one
+    wrong.reshuffled = 8192;
+    wrong.slips = vec![
         Mutant::KappaWithoutSquare,
         Mutant::WeightDecayForgotten,
         Mutant::OnePlusBetaDropped,
         Mutant::FinitePopulationMissing,
-        Mutant::SdeTrueNoise,
-        Mutant::SdeUncorrelated,
+        Mutant::ContinuousLaw,
+        Mutant::Uncorrelated,
     ];
     Ok(vec![
         Box::new(anisotropic(tier)?),
         Box::new(phase_space(tier)?),
         Box::new(regimes),
+        Box::new(half_edge),
         Box::new(StabilityEdge { momentum, target: tier.single() }),
         Box::new(wrong),
         Box::new(TinyMinibatch { target: tier.pooled() }),
@@ -401,6 +433,7 @@ fn anisotropic(tier: Tier) -> Result<OrnsteinUhlenbeckExact> {
         times: vec![0.1, 0.5, 3.0],
         targets: [tier.pooled(), tier.single()],
         pace: Some(0.02),
+        phase_space: None,
     })
 }
 
@@ -445,6 +478,7 @@ fn phase_space(tier: Tier) -> Result<OrnsteinUhlenbeckExact> {
         times: vec![0.3, 2.0, 20.0],
         targets: [tier.pooled(), tier.single()],
         pace: None,
+        phase_space: Some(PhaseSpace { quadratic, sgd }),
     })
 }
 

@@ -94,6 +94,85 @@ pub struct CheckResult {
     pub note: Option<String>,
     /// Token for `langevin check --replay`.
     pub replay: String,
+    /// Why the check exists, for those that no wrong theory of the kill matrix moves.
+    #[serde(default)]
+    pub purpose: Option<String>,
+}
+
+/// What became of a mutant in a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KillOutcome {
+    /// The prediction moved by at least three minimum detectable effects, and the check refuted it.
+    Killed,
+    /// The prediction moved by less, or the check did not refute it.
+    Survived,
+}
+
+/// One check decided again with a mutant's prediction, on the same evidence and at the same level. A check whose prediction
+/// the mutant does not move has no cell.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KillCell {
+    /// Id of the check.
+    pub check: String,
+    /// What became of the mutant.
+    pub outcome: KillOutcome,
+    /// How far the mutant moves the prediction, in minimum detectable effects (tolerances of a deterministic check); the most
+    /// of a family.
+    pub shift: f64,
+    /// The effect against the mutant's prediction, in the unit of the check.
+    pub effect: f64,
+    /// Two-sided p-value against the mutant's prediction, corrected for the size of the family; 1/e for e-value tests, and 0
+    /// or 1 for deterministic checks.
+    pub p_value: f64,
+}
+
+/// A row of the kill matrix: a wrong theory that the checks must see.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MutantResult {
+    /// Stable name.
+    pub id: String,
+    /// One line.
+    pub title: String,
+    /// What it says.
+    pub definition: String,
+    /// Where it says the same as the theory.
+    pub vanishes: String,
+    /// The claim that it is, where it is one.
+    pub claim: Option<String>,
+    /// Whether any check killed it.
+    pub killed: bool,
+    /// The check that killed it at the largest shift; a deterministic one only where no other did.
+    pub best: Option<String>,
+    /// The checks whose prediction it moves.
+    pub cells: Vec<KillCell>,
+}
+
+/// A check that killed no mutant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdleCheck {
+    /// Id of the check.
+    pub check: String,
+    /// Why it exists.
+    pub purpose: Option<String>,
+}
+
+/// Mutants against the checks of claims that must hold.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct KillMatrix {
+    /// The rows.
+    pub mutants: Vec<MutantResult>,
+    /// Number of checks that took part.
+    pub checks: usize,
+    /// Those of them that killed nothing.
+    pub idle_checks: Vec<IdleCheck>,
+}
+
+impl KillMatrix {
+    /// Mutants that some check killed.
+    pub fn killed(&self) -> usize {
+        self.mutants.iter().filter(|mutant| mutant.killed).count()
+    }
 }
 
 /// A claim with all its checks.
@@ -140,6 +219,12 @@ pub struct Summary {
     pub undecided: usize,
     /// Number of single decisions.
     pub checks: usize,
+    /// Mutants of the kill matrix that some check killed.
+    #[serde(default)]
+    pub mutants_killed: usize,
+    /// Mutants that none killed: as bad as a wrong theory that is not refuted.
+    #[serde(default)]
+    pub mutants_not_killed: usize,
     /// Exit code of the command.
     pub exit_code: u8,
 }
@@ -584,6 +669,9 @@ pub struct Report {
     pub claims: Vec<ClaimResult>,
     /// The simulated problems.
     pub scenarios: Vec<ScenarioSummary>,
+    /// Mutants against checks.
+    #[serde(default)]
+    pub kill_matrix: KillMatrix,
     /// Numbers behind the plots.
     pub figures: Figures,
     /// The paper's own settings (Tables 1 to 4).

@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 use crate::claims::{CLAIMS, Claim};
 use crate::error::{Result, VerifyError};
 use crate::ledger::FAMILY_WISE_ERROR;
+use crate::mutant::collect;
 use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::report::{
-    CheckResult, ClaimResult, DataSummary, Expectation, Figures, Reference, Report, SCHEMA, Summary, Verdict,
+    CheckResult, ClaimResult, DataSummary, Expectation, Figures, KillMatrix, Reference, Report, SCHEMA, Summary,
+    Verdict,
 };
 use crate::scenario::{Context, Prepared};
 use crate::seed::Seed;
@@ -47,6 +49,7 @@ pub fn run(plan: &Plan, options: &RunOptions<'_>) -> Result<Report> {
         progress: options.progress,
     };
     let mut checks: Vec<CheckResult> = Vec::new();
+    let mut kills = Vec::new();
     let mut scenarios = Vec::new();
     let mut figures = Figures::default();
     for scenario in &plan.scenarios {
@@ -56,6 +59,7 @@ pub fn run(plan: &Plan, options: &RunOptions<'_>) -> Result<Report> {
         options.progress.name(scenario.id());
         let outcome = scenario.run(&context)?;
         checks.extend(outcome.checks.into_iter().filter(|check| wanted(claim_of(check), &check.id)));
+        kills.extend(outcome.kills);
         scenarios.extend(outcome.summary);
         figures.mode_variances.extend(outcome.figures.mode_variances);
         figures.equipartition.extend(outcome.figures.equipartition);
@@ -75,6 +79,9 @@ pub fn run(plan: &Plan, options: &RunOptions<'_>) -> Result<Report> {
             (!own.is_empty()).then(|| judge(claim, own))
         })
         .collect();
+    let must_hold: Vec<CheckResult> =
+        checks.iter().filter(|check| expected(check) == Some(Expectation::Supported)).cloned().collect();
+    let kill_matrix = collect(&kills, &must_hold, options.only.is_empty() && plan.complete);
     Ok(Report {
         schema: SCHEMA.into(),
         version: env!("CARGO_PKG_VERSION").into(),
@@ -83,10 +90,11 @@ pub fn run(plan: &Plan, options: &RunOptions<'_>) -> Result<Report> {
         seed_origin: options.seed.origin().into(),
         family_wise_error: FAMILY_WISE_ERROR,
         command: options.command.clone(),
-        summary: summarise(&claims),
+        summary: summarise(&claims, &kill_matrix, options.only.is_empty()),
         data: describe(&plan.prepared),
         claims,
         scenarios,
+        kill_matrix,
         figures,
         paper_settings: crate::paper_tables::settings()?,
         references: references(),
@@ -95,6 +103,10 @@ pub fn run(plan: &Plan, options: &RunOptions<'_>) -> Result<Report> {
 
 fn claim_of(check: &CheckResult) -> &str {
     check.id.split('/').next().unwrap_or_default()
+}
+
+fn expected(check: &CheckResult) -> Option<Expectation> {
+    crate::claims::find(claim_of(check)).map(|claim| claim.expectation)
 }
 
 fn require_known(plan: &Plan, only: &[String]) -> Result<()> {
@@ -181,8 +193,11 @@ fn headline(claim: &Claim, checks: &[CheckResult]) -> String {
     }
 }
 
-fn summarise(claims: &[ClaimResult]) -> Summary {
-    let mut summary = Summary::default();
+/// Counts. A mutant that no check kills fails a whole run; a run of some checks alone is not judged by it.
+fn summarise(claims: &[ClaimResult], kill_matrix: &KillMatrix, whole: bool) -> Summary {
+    let mutants_killed = kill_matrix.killed();
+    let mutants_not_killed = if whole { kill_matrix.mutants.len() - mutants_killed } else { 0 };
+    let mut summary = Summary { mutants_killed, mutants_not_killed, ..Summary::default() };
     for claim in claims {
         summary.checks += claim.checks.len();
         match (claim.expectation, claim.verdict) {
@@ -193,7 +208,7 @@ fn summarise(claims: &[ClaimResult]) -> Summary {
             (_, Verdict::Undecided) => summary.undecided += 1,
         }
     }
-    summary.exit_code = if summary.refuted_unexpectedly + summary.not_refuted > 0 {
+    summary.exit_code = if summary.refuted_unexpectedly + summary.not_refuted + summary.mutants_not_killed > 0 {
         1
     } else if summary.undecided > 0 {
         3

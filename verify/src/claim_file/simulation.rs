@@ -315,6 +315,7 @@ impl Simulations<'_> {
         .flatten()
         .collect();
         Ok(CheckResult {
+            purpose: None,
             scenario: format!("{}-simulation", noise.name()),
             layer: Layer::L2,
             method: "Student t over chains".into(),

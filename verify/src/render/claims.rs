@@ -6,7 +6,7 @@ use crate::claim_file::check::percent;
 use crate::claim_file::outcome::{ClaimOutcome, ClaimsReport, Departure, ErrorMap, ExactOutcome, Place};
 use crate::claim_file::reader::Holds;
 use crate::report::{
-    CheckResult, ClaimResult, Comparison, DataSummary, Expectation, Figures, Layer, Report, SCHEMA, Verdict,
+    CheckResult, ClaimResult, Comparison, DataSummary, Expectation, Figures, KillMatrix, Layer, Report, SCHEMA, Verdict,
 };
 
 fn verdict(verdict: Verdict) -> &'static str {
@@ -200,6 +200,7 @@ fn exact_check(outcome: &ClaimOutcome, part: &ExactOutcome) -> CheckResult {
         largest.map(|largest| place(&largest.place)),
     ];
     CheckResult {
+        purpose: None,
         id: format!("{}/{}/exact", outcome.id, part.noise),
         scenario: format!("{}-exact-law", part.noise),
         layer: Layer::L0,
@@ -270,6 +271,7 @@ pub(super) fn as_report(report: &ClaimsReport) -> Report {
         },
         claims,
         scenarios: Vec::new(),
+        kill_matrix: KillMatrix::default(),
         figures: Figures::default(),
         paper_settings: Vec::new(),
         references: Vec::new(),

@@ -1,11 +1,12 @@
 //! Reports for the tests of the renderers: one as a run on digits would give it, and variations with surprises, with
 //! hostile strings and numbers, and with nothing in it.
 
+use crate::mutant::{Mutant, collect};
 use crate::report::{
     CheckResult, ClaimResult, Comparison, CurrentFigure, DampingBoundary, DampingFigure, DampingPoint, DataSummary,
-    DiffusionFigure, DisplacementFigure, EquipartitionFigure, Expectation, Figures, FittedPowerLaw, Layer,
-    ModeVarianceFigure, OscillationFigure, OscillationSeries, Reference, Report, SCHEMA, ScenarioSummary, Summary,
-    Sweep, SweepFigure, SweepPoint, TrajectoryDirection, TrajectoryFigure, Verdict,
+    DiffusionFigure, DisplacementFigure, EquipartitionFigure, Expectation, Figures, FittedPowerLaw, KillCell,
+    KillMatrix, KillOutcome, Layer, ModeVarianceFigure, OscillationFigure, OscillationSeries, Reference, Report,
+    SCHEMA, ScenarioSummary, Summary, Sweep, SweepFigure, SweepPoint, TrajectoryDirection, TrajectoryFigure, Verdict,
 };
 
 const MODES: usize = 61;
@@ -42,6 +43,7 @@ pub(crate) fn report() -> Report {
             hessian_trace: 4.694,
             curvature_range: [0.7001, 2.31e-5],
         },
+        kill_matrix: kill_matrix(&claims),
         claims,
         scenarios: scenarios(),
         figures: figures(),
@@ -55,6 +57,24 @@ pub(crate) fn report() -> Report {
             Reference { key: "Gandy & Scott 2020".to_owned(), citation: "A. Gandy, J. Scott: Unit testing for MCMC and other Monte Carlo methods.".to_owned() },
         ],
     }
+}
+
+/// Two mutants, the second of which one check does not see.
+fn kill_matrix(claims: &[ClaimResult]) -> KillMatrix {
+    let checks: Vec<CheckResult> = claims[..3].iter().map(|claim| claim.checks[0].clone()).collect();
+    let cell = |check: usize, outcome, shift| KillCell {
+        check: checks[check].id.clone(),
+        outcome,
+        shift,
+        effect: 0.31,
+        p_value: 1e-40,
+    };
+    let cells = [
+        (Mutant::Nesterov, cell(0, KillOutcome::Killed, 31.0)),
+        (Mutant::ContinuousLaw, cell(0, KillOutcome::Killed, 4.5)),
+        (Mutant::ContinuousLaw, cell(1, KillOutcome::Survived, 0.7)),
+    ];
+    collect(&cells, &checks, false)
 }
 
 /// A right theory refuted, a wrong one that survives, and an undecided claim.
@@ -88,6 +108,15 @@ pub(crate) fn hostile_report() -> Report {
     report.data.attribution = Some(text());
     report.data.hessian_trace = f64::NAN;
     report.data.curvature_range = [f64::INFINITY, -0.0];
+    let mutant = &mut report.kill_matrix.mutants[0];
+    mutant.title = text();
+    mutant.definition = text();
+    mutant.vanishes = text();
+    mutant.cells[0].check = text();
+    mutant.cells[0].shift = f64::NAN;
+    mutant.cells[0].effect = f64::INFINITY;
+    mutant.best = Some(text());
+    report.kill_matrix.idle_checks[0].purpose = Some(text());
     report.references[0] = Reference { key: text(), citation: text() };
     for claim in report.claims.iter_mut().step_by(2) {
         claim.id = text();
@@ -152,6 +181,7 @@ pub(crate) fn empty_report() -> Report {
     report.scenarios.clear();
     report.references.clear();
     report.paper_settings.clear();
+    report.kill_matrix = KillMatrix::default();
     report.figures = Figures::default();
     report.data.attribution = None;
     report.summary = Summary::default();
@@ -169,6 +199,8 @@ fn summary(claims: &[ClaimResult]) -> Summary {
         not_refuted: number(Expectation::Refuted, Verdict::Supported),
         undecided: claims.iter().filter(|claim| claim.verdict == Verdict::Undecided).count(),
         checks: claims.iter().map(|claim| claim.checks.len()).sum(),
+        mutants_killed: 0,
+        mutants_not_killed: 0,
         exit_code: 0,
     }
 }
@@ -474,6 +506,7 @@ fn check(claim: &str, number: u64, expectation: Expectation, deterministic: bool
             number.wrapping_mul(0x9e37_79b9_7f4a_7c15),
             number
         ),
+        purpose: deterministic.then(|| "two routes to one number".to_owned()),
     }
 }
 

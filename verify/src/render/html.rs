@@ -2,12 +2,17 @@
 //! decides how it looks. The template escapes every string itself, except the markup that [`mathematics`] and
 //! [`plots`] have made.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use askama::Template;
 
-use super::number::{Notation, count, percent, setting, significant};
+use super::number::{Notation, count, p_value, percent, setting, significant};
 use super::wording::{self, Finding, Outcome};
 use super::{RenderError, mathematics, plots};
-use crate::report::{CheckResult, ClaimResult, Expectation, PaperSetting, Report, ScenarioSummary, Verdict};
+use crate::report::{
+    CheckResult, ClaimResult, Expectation, KillCell, KillOutcome, MutantResult, PaperSetting, Report, ScenarioSummary,
+    Verdict,
+};
 
 /// Renders the page.
 pub(super) fn render(report: &Report) -> Result<String, RenderError> {
@@ -29,6 +34,7 @@ struct Page<'a> {
     facts: Vec<(&'static str, String)>,
     figures: Vec<Figure>,
     sections: Vec<Section<'a>>,
+    kills: Option<Kills<'a>>,
     scenarios: Vec<Scenario<'a>>,
     settings: Vec<Setting>,
     family_wise_error: String,
@@ -94,6 +100,30 @@ struct Scenario<'a> {
     sde_error_true_noise: String,
 }
 
+/// The kill matrix: mutants by claims.
+struct Kills<'a> {
+    line: String,
+    /// Claims whose predictions a mutant moves, with their titles.
+    columns: Vec<(&'a str, &'a str)>,
+    rows: Vec<MutantRow<'a>>,
+    /// Checks that kill nothing, by why they exist.
+    idle: Vec<(String, Vec<&'a str>)>,
+}
+
+struct MutantRow<'a> {
+    result: &'a MutantResult,
+    killers: String,
+    best: Option<String>,
+    cells: Vec<KillSquare>,
+}
+
+/// The strongest cell of a mutant in the checks of a claim.
+struct KillSquare {
+    style: &'static str,
+    text: String,
+    details: String,
+}
+
 /// A row of the paper's tables.
 struct Setting {
     table: u8,
@@ -106,7 +136,7 @@ struct Setting {
 impl<'a> Page<'a> {
     fn new(report: &'a Report, claims: &'a [Claim<'a>]) -> Self {
         let summary = &report.summary;
-        let surprises = summary.refuted_unexpectedly + summary.not_refuted;
+        let surprises = summary.refuted_unexpectedly + summary.not_refuted + summary.mutants_not_killed;
         let (banner_style, banner_symbol) = match (surprises, summary.undecided) {
             (0, 0) if !claims.is_empty() => ("supported", "✓"),
             (0, _) => ("undecided", "?"),
@@ -122,6 +152,7 @@ impl<'a> Page<'a> {
             facts: facts(report),
             figures: figures(report),
             sections: sections(claims),
+            kills: Kills::new(report),
             scenarios: report.scenarios.iter().map(Scenario::new).collect(),
             settings: report.paper_settings.iter().map(Setting::new).collect(),
             family_wise_error: setting(report.family_wise_error, PAGE),
@@ -136,9 +167,11 @@ fn counts(report: &Report) -> Vec<Count> {
     vec![
         count(summary.supported, "supported", Outcome::Supported.style()),
         count(summary.refuted_as_required, "wrong theories refuted, as required", Outcome::RefutedAsRequired.style()),
+        count(summary.mutants_killed, "mutants killed", Outcome::RefutedAsRequired.style()),
         count(summary.undecided, "undecided", Outcome::Undecided.style()),
         count(summary.refuted_unexpectedly, "refuted unexpectedly", Outcome::RefutedUnexpectedly.style()),
         count(summary.not_refuted, "wrong theories not refuted", Outcome::NotRefuted.style()),
+        count(summary.mutants_not_killed, "mutants not killed", Outcome::NotRefuted.style()),
     ]
 }
 
@@ -306,6 +339,71 @@ impl<'a> Scenario<'a> {
     }
 }
 
+impl<'a> Kills<'a> {
+    fn new(report: &'a Report) -> Option<Self> {
+        let matrix = &report.kill_matrix;
+        let line = wording::kill_matrix(report)?;
+        let claim_of = |check: &'a str| check.split('/').next().unwrap_or_default();
+        let moved: BTreeSet<&str> =
+            matrix.mutants.iter().flat_map(|mutant| &mutant.cells).map(|cell| claim_of(&cell.check)).collect();
+        let columns: Vec<(&str, &str)> = report
+            .claims
+            .iter()
+            .filter(|claim| moved.contains(claim.id.as_str()))
+            .map(|claim| (claim.id.as_str(), claim.title.as_str()))
+            .collect();
+        let rows = matrix
+            .mutants
+            .iter()
+            .map(|mutant| {
+                let killed = mutant.cells.iter().filter(|cell| cell.outcome == KillOutcome::Killed).count();
+                let best = wording::best_cell(mutant);
+                MutantRow {
+                    result: mutant,
+                    killers: format!("{killed} of {}", plural(mutant.cells.len(), "check")),
+                    best: best.map(|cell| format!("{}: {}", cell.check, describe(cell))),
+                    cells: columns
+                        .iter()
+                        .map(|(claim, _)| {
+                            let own = mutant.cells.iter().filter(|cell| claim_of(&cell.check) == *claim);
+                            KillSquare::new(wording::strongest_cell(own))
+                        })
+                        .collect(),
+                }
+            })
+            .collect();
+        let mut idle: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+        for check in &matrix.idle_checks {
+            let why = check.purpose.clone().unwrap_or_else(|| "no mutant moves the prediction on these data".into());
+            idle.entry(why).or_default().push(&check.check);
+        }
+        Some(Self { line, columns, rows, idle: idle.into_iter().collect() })
+    }
+}
+
+impl KillSquare {
+    fn new(cell: Option<&KillCell>) -> Self {
+        match cell {
+            None => Self { style: "none", text: String::new(), details: String::new() },
+            Some(cell) => Self {
+                style: if cell.outcome == KillOutcome::Killed { "killed" } else { "survived" },
+                text: wording::shift(cell.shift),
+                details: format!("{}: {}", cell.check, describe(cell)),
+            },
+        }
+    }
+}
+
+/// The numbers of a cell.
+fn describe(cell: &KillCell) -> String {
+    format!(
+        "moved by {} MDE, effect {}, {}",
+        wording::shift(cell.shift),
+        significant(cell.effect, 3, PAGE),
+        p_value(cell.p_value, PAGE)
+    )
+}
+
 impl Setting {
     fn new(row: &PaperSetting) -> Self {
         let range = |ends: [f64; 2], write: fn(f64) -> String| {
@@ -377,6 +475,18 @@ mod tests {
         let text = page(&report);
         assert!(!text.contains("class=\"latex\""));
         assert!(text.matches("<math").count() >= report.claims.len());
+    }
+
+    #[test]
+    fn the_kill_matrix_has_a_row_per_mutant() {
+        let report = example::report();
+        let text = page(&report);
+        assert!(text.contains("kill matrix: 2 of 2 mutants killed"));
+        assert_eq!(text.matches("class=\"mutant-title\"").count(), 2);
+        assert!(text.contains("<td class=\"square killed\""));
+        let mut none = report;
+        none.kill_matrix = crate::report::KillMatrix::default();
+        assert!(!page(&none).contains("id=\"kill-matrix\""));
     }
 
     #[test]

@@ -6,19 +6,25 @@
 //! - An undecided check is skipped, not an error: CI systems count errors among failures, and a budget that ended is not
 //!   a refutation. The exit code of the command (3) fails the job.
 //!
+//! - The mutants of the kill matrix are a suite of their own: one that no check killed is a failure. In a run of some checks
+//!   alone it is skipped.
+//!
 //! Neither times nor identifiers are written: the same report gives the same bytes.
 
 use quick_junit::{NonSuccessKind, Property, TestCase, TestCaseStatus, TestSuite};
 
 use super::RenderError;
-use super::number::{Notation, setting};
+use super::number::{self, Notation, setting};
 use super::wording::{self, Finding, Outcome};
-use crate::report::{CheckResult, ClaimResult, Expectation, Report, Verdict};
+use crate::report::{CheckResult, ClaimResult, Expectation, KillOutcome, Report, Verdict};
 
 /// Renders the document.
 pub(super) fn render(report: &Report) -> Result<String, RenderError> {
     let mut document = quick_junit::Report::new(format!("langevin {}", clean(&report.tier)));
     document.add_test_suites(report.claims.iter().map(|claim| suite(report, claim)));
+    if !report.kill_matrix.mutants.is_empty() {
+        document.add_test_suite(mutants(report));
+    }
     Ok(document.to_string()?)
 }
 
@@ -49,6 +55,40 @@ fn suite(report: &Report, claim: &ClaimResult) -> TestSuite {
     }
     suite
 }
+
+/// A case per mutant.
+fn mutants(report: &Report) -> TestSuite {
+    let mut suite = TestSuite::new(MUTANTS);
+    suite.add_test_cases(report.kill_matrix.mutants.iter().map(|mutant| {
+        let killed = mutant.cells.iter().filter(|cell| cell.outcome == KillOutcome::Killed).count();
+        let message = format!("no check sees the mutant \"{}\": {}", mutant.title, mutant.definition);
+        let status = if mutant.killed {
+            TestCaseStatus::success()
+        } else if report.summary.mutants_not_killed > 0 {
+            failure("not-killed", &message)
+        } else {
+            skipped(&message)
+        };
+        let mut case = TestCase::new(clean(&mutant.id), status);
+        case.set_classname(MUTANTS);
+        let mut lines = vec![
+            format!("{}: {}", mutant.title, mutant.definition),
+            format!("vanishes: {}", mutant.vanishes),
+            format!("killed by {killed} of {} checks whose prediction it moves", mutant.cells.len()),
+        ];
+        lines.extend(mutant.cells.iter().map(|cell| {
+            let word = if cell.outcome == KillOutcome::Killed { "killed" } else { "survived" };
+            let p_value = number::p_value(cell.p_value, Notation::Ascii);
+            format!("{word}: {}, shift {} MDE, {p_value}", cell.check, wording::shift(cell.shift))
+        }));
+        case.set_system_out(clean(&lines.join("\n")));
+        case
+    }));
+    suite
+}
+
+/// Name of their suite.
+const MUTANTS: &str = "kill-matrix";
 
 fn case(claim: &ClaimResult, check: &CheckResult) -> TestCase {
     let finding = Finding::of(check, Notation::Ascii);
@@ -134,14 +174,33 @@ mod tests {
         start.split('"').next().and_then(|digits| digits.parse().ok()).expect("a count")
     }
 
+    fn cases(report: &Report) -> usize {
+        let checks: usize = report.claims.iter().map(|claim| claim.checks.len()).sum();
+        checks + report.kill_matrix.mutants.len()
+    }
+
+    #[test]
+    fn mutants_that_nothing_kills_fail() {
+        let mut report = example::report();
+        report.kill_matrix.mutants[0].killed = false;
+        // in a run of some checks alone they are skipped
+        let text = document(&report);
+        assert!(text.contains("message=\"no check sees the mutant"));
+        assert_eq!((attribute(&text, "failures"), text.matches("<skipped").count()), (0, 1));
+        report.summary.mutants_not_killed = 1;
+        let text = document(&report);
+        assert_eq!(attribute(&text, "failures"), 1);
+        assert!(text.contains("type=\"not-killed\""));
+    }
+
     #[test]
     fn a_run_without_surprises_has_no_failures() {
         let report = example::report();
         let text = document(&report);
         assert_eq!(attribute(&text, "failures"), 0);
         assert_eq!(attribute(&text, "errors"), 0);
-        assert_eq!(attribute(&text, "tests"), report.claims.iter().map(|claim| claim.checks.len()).sum::<usize>());
-        assert_eq!(text.matches("<testsuite ").count(), report.claims.len());
+        assert_eq!(attribute(&text, "tests"), cases(&report));
+        assert_eq!(text.matches("<testsuite ").count(), report.claims.len() + 1);
     }
 
     #[test]
@@ -171,7 +230,7 @@ mod tests {
             claim.checks.clear();
         }
         let text = document(&report);
-        assert_eq!(attribute(&text, "tests"), report.claims.len());
+        assert_eq!(attribute(&text, "tests"), report.claims.len() + report.kill_matrix.mutants.len());
         assert_eq!(attribute(&text, "failures"), 2);
         assert_eq!(attribute(&text, "skipped"), 1);
     }

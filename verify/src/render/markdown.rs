@@ -3,7 +3,7 @@
 
 use super::number::{Notation, count, setting};
 use super::wording::{self, Finding, Outcome};
-use crate::report::{ClaimResult, Expectation, Report};
+use crate::report::{ClaimResult, Expectation, KillOutcome, Report};
 
 /// Renders the summary.
 pub(super) fn render(report: &Report) -> String {
@@ -22,6 +22,7 @@ pub(super) fn render(report: &Report) -> String {
         attention(report),
         claims(report, Expectation::Supported, "Theory that must hold"),
         claims(report, Expectation::Refuted, "Wrong theories that must be refuted"),
+        kill_matrix(report),
     ]
     .concat()
 }
@@ -88,6 +89,35 @@ fn row(claim: &ClaimResult) -> String {
     )
 }
 
+/// A line per mutant.
+fn kill_matrix(report: &Report) -> String {
+    let Some(line) = wording::kill_matrix(report) else { return String::new() };
+    let rows: Vec<String> = report
+        .kill_matrix
+        .mutants
+        .iter()
+        .map(|mutant| {
+            let killers = mutant.cells.iter().filter(|cell| cell.outcome == KillOutcome::Killed).count();
+            let best = wording::best_cell(mutant);
+            format!(
+                "| {} | {} | {} of {} | {} | {} |\n",
+                if mutant.killed { "killed" } else { "**not killed**" },
+                escape(&mutant.title),
+                killers,
+                mutant.cells.len(),
+                best.map_or_else(|| "–".to_owned(), |cell| escape(&cell.check)),
+                best.map_or_else(|| "–".to_owned(), |cell| escape(&wording::shift(cell.shift))),
+            )
+        })
+        .collect();
+    format!(
+        "\n## Kill matrix\n\n{}. Shifts are in minimum detectable effects.\n\n| | mutant | killed by | best killer | shift |\n\
+         |---|---|---|---|---|\n{}",
+        escape(&line),
+        rows.concat()
+    )
+}
+
 /// Text that means itself, on one line.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
@@ -129,6 +159,8 @@ mod tests {
         assert!(!text.contains("What needs attention"));
         let rows = text.lines().filter(|line| line.starts_with("| ✓")).count();
         assert_eq!(rows, report.claims.len());
+        assert!(text.contains("## Kill matrix\n\nkill matrix: 2 of 2 mutants killed by"));
+        assert_eq!(text.lines().filter(|line| line.starts_with("| killed |")).count(), 2);
     }
 
     #[test]

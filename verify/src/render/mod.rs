@@ -3,7 +3,7 @@
 //! | function | document | reader |
 //! |---|---|---|
 //! | [`html()`] | one self-contained page, no network, no script | people |
-//! | [`junit()`] | JUnit XML, a suite per claim and a case per check | continuous integration |
+//! | [`junit()`] | JUnit XML, a suite per claim and a case per check, and a suite of mutants | continuous integration |
 //! | [`markdown()`] | a short summary | the page of a CI job |
 //!
 //! None of them computes a verdict, and none reads a clock, so the same report gives the same bytes. Numbers are
@@ -86,6 +86,11 @@ pub fn claims_text(report: &ClaimsReport) -> String {
 /// [`RenderError::Junit`] if the XML cannot be written.
 pub fn claims_junit(report: &ClaimsReport) -> Result<String, RenderError> {
     junit::render(&claims::as_report(report))
+}
+
+/// What the kill matrix says, in a line; `None` without one.
+pub fn kill_matrix_line(report: &Report) -> Option<String> {
+    wording::kill_matrix(report)
 }
 
 /// A comparison of theories as text for a terminal.

@@ -2,7 +2,9 @@
 //! each of them once, here.
 
 use crate::render::number::{self, Notation, Scale};
-use crate::report::{CheckResult, ClaimResult, Comparison, Expectation, Layer, Report, Verdict};
+use crate::report::{
+    CheckResult, ClaimResult, Comparison, Expectation, KillCell, KillOutcome, Layer, MutantResult, Report, Verdict,
+};
 
 /// A verdict seen together with what was expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,6 +96,45 @@ pub(super) fn layer(layer: Layer) -> &'static str {
     }
 }
 
+/// What the kill matrix says, in a line; `None` without one.
+pub(crate) fn kill_matrix(report: &Report) -> Option<String> {
+    let matrix = &report.kill_matrix;
+    (!matrix.mutants.is_empty()).then(|| {
+        format!(
+            "kill matrix: {} of {} mutants killed by {} of {} checks",
+            matrix.killed(),
+            matrix.mutants.len(),
+            matrix.checks - matrix.idle_checks.len(),
+            matrix.checks
+        )
+    })
+}
+
+/// The cell with the largest shift among those that killed, else among those that did not.
+pub(super) fn strongest_cell<'a>(cells: impl Iterator<Item = &'a KillCell>) -> Option<&'a KillCell> {
+    let rank = |cell: &KillCell| (cell.outcome == KillOutcome::Killed, cell.shift);
+    cells.max_by(|a, b| {
+        let (a, b) = (rank(a), rank(b));
+        a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))
+    })
+}
+
+/// The cell of the check that killed a mutant best.
+pub(super) fn best_cell(mutant: &MutantResult) -> Option<&KillCell> {
+    mutant.cells.iter().find(|cell| Some(&cell.check) == mutant.best.as_ref())
+}
+
+/// A shift in minimum detectable effects, short.
+pub(super) fn shift(shift: f64) -> String {
+    if shift >= 999.5 {
+        "> 999".into()
+    } else if shift >= 9.95 {
+        format!("{shift:.0}")
+    } else {
+        format!("{shift:.1}")
+    }
+}
+
 /// The command that repeats one check.
 pub(super) fn replay_command(check: &CheckResult) -> String {
     format!("langevin check --replay {}", shell_word(&check.replay))
@@ -102,7 +143,7 @@ pub(super) fn replay_command(check: &CheckResult) -> String {
 /// One sentence on the whole run.
 pub(super) fn headline(report: &Report) -> String {
     let summary = &report.summary;
-    let surprises = summary.refuted_unexpectedly + summary.not_refuted;
+    let surprises = summary.refuted_unexpectedly + summary.not_refuted + summary.mutants_not_killed;
     let undecided = match summary.undecided {
         0 => String::new(),
         1 => "1 claim undecided".to_owned(),

@@ -245,4 +245,30 @@ mod tests {
         let found = maps.variance_of_average(&second, &weight, 2);
         assert!((found / variance - 1.0).abs() < 1e-10, "{found:e}, expected {variance:e}");
     }
+
+    /// The growth of fourth moments is the spectral radius of the average of L (x) L (x) L (x) L, on either side of 1.
+    #[test]
+    fn growth_equals_the_spectral_radius_of_the_kronecker_power() {
+        let data = LeastSquares::new(
+            DMatrix::from_column_slice(3, 1, &[1.0, 0.2, -1.4]),
+            DMatrix::from_column_slice(3, 1, &[0.3, -0.4, 0.1]),
+        )
+        .unwrap();
+        let mut sides = [false; 2];
+        for rate in [0.1, 0.5, 1.0, 1.5] {
+            let sgd = Hyperparameters::new(rate, 0.5, 0.1, 1).unwrap();
+            let maps = EnumeratedMaps::new(&data, &sgd, Sampling::WithReplacement, &DMatrix::zeros(1, 1));
+            let mut fourth = DMatrix::zeros(16, 16);
+            for map in &maps.maps {
+                let linear = map.view((1, 1), (2, 2)).into_owned();
+                let square = linear.kronecker(&linear);
+                fourth += square.kronecker(&square) / maps.maps.len() as f64;
+            }
+            let exact = langevin_theory::linear_algebra::spectral_radius(&fourth).unwrap();
+            let found = maps.fourth_moment_growth();
+            assert!((found / exact - 1.0).abs() < 1e-6, "{found}, expected {exact} at {rate}");
+            sides[usize::from(exact > 1.0)] = true;
+        }
+        assert_eq!(sides, [true, true], "both contraction and growth must be met");
+    }
 }

@@ -8,8 +8,10 @@ use langevin_theory::discrete::{ModeLaw, ModeMap};
 use langevin_theory::{Hyperparameters, Steps};
 use nalgebra::DMatrix;
 
+use super::kills::Tested;
 use super::{CheckSpec, Context, Made, Outcome, Scenario};
 use crate::error::Result;
+use crate::mutant::{Direction, ModeTheory, Mutant};
 use crate::report::{Layer, ScenarioSummary};
 use crate::statistics::{Rates, chi_square};
 
@@ -81,10 +83,33 @@ impl Scenario for StabilityEdge {
                 let side = if index.is_multiple_of(2) { "below" } else { "above" };
                 format!("{side} the edge, k = {}", STEPS[index / 2])
             };
-            outcome.checks.push(context.decide_family(self.id(), &spec, made, members, name, |index, rates| {
-                let sum: f64 = kept.iter().map(|states| states[(index / 2, index % 2)].powi(2)).sum();
-                chi_square::test(sum / variances[index], replicas as f64, rates)
-            })?);
+            let sums: Vec<f64> = (0..members)
+                .map(|index| kept.iter().map(|states| states[(index / 2, index % 2)].powi(2)).sum())
+                .collect();
+            let tested = |index: usize, variance: f64| Tested::ChiSquare {
+                sum: sums[index] / variance,
+                degrees: replicas as f64,
+            };
+            let decided = context.decide_family(self.id(), &spec, made, members, name, |index, rates| {
+                tested(index, variances[index]).finding(rates)
+            })?;
+            // only the direction below the edge has a stationary law that a mutant could change
+            let below = Direction {
+                sgd,
+                eigenvalue: curvature[0],
+                position: ModeLaw::new(maps[0], 1.0)?.position_variance()?,
+                noise: 1.0,
+                sigma2: 1.0 / curvature[0],
+                samples_per_batch: None,
+                with_replacement: None,
+            };
+            for mutant in Mutant::ALL {
+                let Some(theory) = ModeTheory::mutated(mutant, &below)? else { continue };
+                let of = |index: usize| tested(index, theory.variance_from_rest(STEPS[index / 2]));
+                let effect = |index: usize| index.is_multiple_of(2).then(|| of(index).effect());
+                outcome.kills.extend(decided.kill(mutant, effect, |index, _| of(index).p_value()));
+            }
+            outcome.checks.push(decided.record);
             outcome.summary = Some(ScenarioSummary {
                 id: self.id().into(),
                 description: format!(

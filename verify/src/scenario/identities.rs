@@ -18,7 +18,8 @@ use nalgebra::DMatrix;
 use super::average_variance::EnumeratedMaps;
 use super::{CheckSpec, Context, Outcome, Prepared, Scenario};
 use crate::error::Result;
-use crate::report::{CheckResult, DampingBoundary, DampingFigure, DampingPoint, Figures};
+use crate::mutant::{Direction, ModeTheory, Mutant, SMALLEST_SHIFT};
+use crate::report::{CheckResult, DampingBoundary, DampingFigure, DampingPoint, Figures, KillCell, KillOutcome};
 
 /// Deterministic checks on a data set.
 pub struct Identities {
@@ -140,16 +141,15 @@ impl Identities {
         }
     }
 
-    /// Recovers trace and determinant of every mode's map from full-batch runs of the simulator, and compares the regime.
-    /// Returns the largest error of trace and determinant, the number of modes whose regime differs, and a count by regime.
-    fn identify_regimes(&self, context: &Context<'_>) -> Result<(f64, usize, BTreeMap<&'static str, usize>)> {
+    /// Recovers trace and determinant of every mode's map from full-batch runs of the simulator.
+    fn identify_maps(&self, context: &Context<'_>) -> Result<Vec<Identified>> {
         let data = &self.prepared.rotated;
         let (samples, dimension) = (data.samples(), data.dimension());
         let without_targets = LeastSquares::new(data.features().clone(), DMatrix::zeros(samples, 1))?;
         let rank = self.prepared.quadratic.rank();
         let steepest = self.prepared.quadratic.eigenvalues()[0];
         let every_step: Vec<u64> = (0..=REGIME_STEPS).collect();
-        let (mut worst, mut differing, mut counts) = (0.0_f64, 0, BTreeMap::new());
+        let mut maps = Vec::new();
         for (momentum, rate) in REGIME_SETTINGS {
             if steepest <= 0.0 {
                 continue;
@@ -164,17 +164,41 @@ impl Identities {
             let path = &context.run_chains(&ensemble, 0..1, REGIME_STEPS, || SnapshotObserver::new(&every_step))[0];
             for i in 0..rank {
                 let map = ModeMap::new(sgd.learning_rate(), momentum, self.prepared.quadratic.eigenvalues()[i]);
-                *counts.entry(map.regime().name()).or_insert(0) += 1;
                 let positions: Vec<f64> = path.column(i).iter().copied().collect();
                 let [trace, determinant] = identify(&positions);
-                let expected = 1.0 + momentum - map.rate_times_curvature();
-                worst = worst.max((trace - expected).abs()).max((determinant - momentum).abs());
-                if regime_of(trace, determinant) != map.regime() && !close_to_critical(trace, determinant) {
-                    differing += 1;
-                }
+                maps.push(Identified { sgd, map, trace, determinant });
             }
         }
-        Ok((worst, differing, counts))
+        Ok(maps)
+    }
+
+    /// Mutants against the identified maps: the error in units of the tolerance.
+    fn kills(identified: &[Identified], check: &CheckResult, tolerance: f64) -> Result<Vec<(Mutant, KillCell)>> {
+        let mut kills = Vec::new();
+        for mutant in Mutant::ALL {
+            let mut worst: f64 = 0.0;
+            for one in identified {
+                let direction = Direction {
+                    sgd: one.sgd,
+                    eigenvalue: one.map.curvature(),
+                    position: 1.0,
+                    noise: 1.0,
+                    sigma2: 1.0,
+                    samples_per_batch: None,
+                    with_replacement: None,
+                };
+                // what a mutant does to a map with these eigenvalues
+                let Some(theory) = ModeTheory::mutated(mutant, &direction)? else { continue };
+                let [[a, b], [c, d]] = theory.step();
+                worst = worst.max(one.error(a + d, a * d - b * c));
+            }
+            if worst > tolerance {
+                let shift = worst / tolerance;
+                let outcome = if shift >= SMALLEST_SHIFT { KillOutcome::Killed } else { KillOutcome::Survived };
+                kills.push((mutant, KillCell { check: check.id.clone(), outcome, shift, effect: worst, p_value: 0.0 }));
+            }
+        }
+        Ok(kills)
     }
 
     fn damping_figure(&self) -> DampingFigure {
@@ -212,6 +236,25 @@ impl Identities {
             })
             .collect();
         DampingFigure { boundaries, points }
+    }
+}
+
+/// A mode's map as the simulator shows it.
+struct Identified {
+    sgd: Hyperparameters,
+    map: ModeMap,
+    trace: f64,
+    determinant: f64,
+}
+
+impl Identified {
+    /// The larger departure of trace and determinant.
+    fn error(&self, trace: f64, determinant: f64) -> f64 {
+        (self.trace - trace).abs().max((self.determinant - determinant).abs())
+    }
+
+    fn regime_differs(&self) -> bool {
+        regime_of(self.trace, self.determinant) != self.map.regime() && !close_to_critical(self.trace, self.determinant)
     }
 }
 
@@ -269,12 +312,17 @@ impl Scenario for Identities {
 
     fn checks(&self) -> Vec<CheckSpec> {
         vec![
-            CheckSpec::deterministic("moment-equations", "stein-residual", 1e-10),
-            CheckSpec::deterministic("moment-equations", "enumeration", 1e-10),
-            CheckSpec::deterministic("sde-limit-order", "order", 1e-6),
-            CheckSpec::deterministic("mean-square-edge", "spectral-radius", 1e-9),
+            CheckSpec::deterministic("moment-equations", "stein-residual", 1e-10)
+                .because("the moment equation summed sample by sample against its solution: two routes to one number"),
+            CheckSpec::deterministic("moment-equations", "enumeration", 1e-10)
+                .because("the average over all batches against the closed form: two routes to one number"),
+            CheckSpec::deterministic("sde-limit-order", "order", 1e-6)
+                .because("the order at which the SDE meets the recursion: a limit, not a prediction for samples"),
+            CheckSpec::deterministic("mean-square-edge", "spectral-radius", 1e-9)
+                .because("the stability edge against the spectral radius: two routes to one number"),
             CheckSpec::deterministic("damping-regimes", "trace-determinant", 1e-7),
-            CheckSpec::deterministic("damping-regimes", "regimes", 0.0),
+            CheckSpec::deterministic("damping-regimes", "regimes", 0.0)
+                .because("names of regimes, which follow from traces and determinants"),
         ]
     }
 
@@ -283,7 +331,16 @@ impl Scenario for Identities {
         let (edge, limit) = self.edge_error()?;
         let steepest = self.prepared.quadratic.curvatures(self.sgd.weight_decay())[0];
         let classical = self.sgd.rate_times_curvature_limit() / steepest;
-        let (identified, differing, counts) = self.identify_regimes(context)?;
+        let maps = self.identify_maps(context)?;
+        let expected =
+            |one: &Identified| one.error(1.0 + one.sgd.momentum() - one.map.rate_times_curvature(), one.sgd.momentum());
+        let identified = maps.iter().map(expected).fold(0.0, f64::max);
+        let differing = maps.iter().filter(|one| one.regime_differs()).count();
+        let mut counts: BTreeMap<&'static str, usize> = BTreeMap::new();
+        for one in &maps {
+            *counts.entry(one.map.regime().name()).or_insert(0) += 1;
+        }
+        let mut kills = Vec::new();
         let by_regime: Vec<String> = counts.iter().map(|(regime, count)| format!("{count} {regime}")).collect();
         let mut checks: Vec<CheckResult> = Vec::new();
         for spec in self.checks() {
@@ -319,10 +376,15 @@ impl Scenario for Identities {
                     Some(by_regime.join(", ")),
                 ),
             };
-            checks.push(context.decide_exactly(id, &spec, quantity.into(), error, note));
+            let check = context.decide_exactly(id, &spec, quantity.into(), error, note);
+            if spec.quantity == "trace-determinant" {
+                kills.extend(Self::kills(&maps, &check, spec.target)?);
+            }
+            checks.push(check);
         }
         Ok(Outcome {
             checks,
+            kills,
             summary: None,
             figures: Figures { damping: Some(self.damping_figure()), ..Figures::default() },
         })

@@ -4,6 +4,7 @@ mod average_variance;
 mod edge;
 mod gaussian;
 mod identities;
+mod kills;
 mod ornstein_uhlenbeck;
 mod oscillation;
 mod reshuffled;
@@ -11,6 +12,7 @@ mod rotation;
 mod stationary;
 mod sweeps;
 mod tiny;
+mod whole_states;
 
 use std::sync::Arc;
 
@@ -28,14 +30,17 @@ pub use oscillation::Oscillation;
 pub(crate) use reshuffled::AfterBurnIn;
 pub use reshuffled::Reshuffled;
 pub use rotation::PhaseSpaceRotation;
-pub use stationary::{Mutant, StationaryMinibatch};
+pub use stationary::StationaryMinibatch;
 pub use sweeps::Sweeps;
 pub use tiny::TinyMinibatch;
 
+use kills::Decided;
+
 use crate::error::Result;
 use crate::ledger::Ledger;
+use crate::mutant::Mutant;
 use crate::progress::Progress;
-use crate::report::{CheckResult, Figures, Layer, ScenarioSummary, Verdict};
+use crate::report::{CheckResult, Figures, KillCell, Layer, ScenarioSummary, Verdict};
 use crate::seed::scenario_seed;
 use crate::statistics::{Family, Finding, Rates};
 use crate::tier::Tier;
@@ -51,15 +56,21 @@ pub struct CheckSpec {
     pub target: f64,
     /// Share of the error budget relative to the other checks; deterministic checks take none.
     pub weight: Option<f64>,
+    /// Why it exists, where no mutant moves its prediction.
+    pub purpose: Option<&'static str>,
 }
 
 impl CheckSpec {
     fn sampled(claim: &'static str, quantity: &'static str, target: f64) -> Self {
-        Self { claim, quantity, target, weight: Some(1.0) }
+        Self { claim, quantity, target, weight: Some(1.0), purpose: None }
     }
 
     fn deterministic(claim: &'static str, quantity: &'static str, tolerance: f64) -> Self {
-        Self { claim, quantity, target: tolerance, weight: None }
+        Self { claim, quantity, target: tolerance, weight: None, purpose: None }
+    }
+
+    fn because(self, purpose: &'static str) -> Self {
+        Self { purpose: Some(purpose), ..self }
     }
 
     /// `claim/scenario/quantity`.
@@ -73,6 +84,8 @@ impl CheckSpec {
 pub struct Outcome {
     /// Its decisions.
     pub checks: Vec<CheckResult>,
+    /// The same decisions with the predictions of mutants.
+    pub kills: Vec<(Mutant, KillCell)>,
     /// What was simulated.
     pub summary: Option<ScenarioSummary>,
     /// Numbers for the plots.
@@ -163,6 +176,7 @@ impl Context<'_> {
             verdict: Verdict::Undecided,
             note: made.note,
             replay: format!("{}@{}", self.token, spec.id(scenario)),
+            purpose: spec.purpose.map(Into::into),
         }
     }
 
@@ -172,7 +186,7 @@ impl Context<'_> {
         spec: &CheckSpec,
         made: Made<'_>,
         test: impl FnOnce(Rates) -> Finding,
-    ) -> Result<CheckResult> {
+    ) -> Result<Decided> {
         let rates = self.rates(scenario, spec)?;
         let finding = test(rates);
         let mut record = self.record(scenario, spec, made);
@@ -183,8 +197,9 @@ impl Context<'_> {
         record.p_value = Some(finding.p_value);
         record.alpha = Some(rates.alpha);
         record.power = Some(rates.power);
+        let findings = vec![finding.clone()];
         record.note = join_notes(record.note, finding.untestable.map(|reason| format!("untestable: {reason}")));
-        Ok(record)
+        Ok(Decided { record, findings, rates })
     }
 
     /// Decides a family; `name` names the member with the strongest evidence.
@@ -195,16 +210,22 @@ impl Context<'_> {
         made: Made<'_>,
         size: usize,
         name: impl Fn(usize) -> String,
-        test: impl FnMut(usize, Rates) -> Finding,
-    ) -> Result<CheckResult> {
+        mut test: impl FnMut(usize, Rates) -> Finding,
+    ) -> Result<Decided> {
         let rates = self.rates(scenario, spec)?;
         let mut record = self.record(scenario, spec, made);
         record.family_size = size as u64;
         record.alpha = Some(rates.alpha);
         record.power = Some(rates.power);
-        let Some(family) = Family::of(size, rates, test) else {
+        let mut findings = Vec::new();
+        let family = Family::of(size, rates, |index, rates| {
+            let finding = test(index, rates);
+            findings.push(finding.clone());
+            finding
+        });
+        let Some(family) = family else {
             record.note = join_notes(record.note, Some("nothing to test: no member is resolved".into()));
-            return Ok(record);
+            return Ok(Decided { record, findings, rates });
         };
         record.verdict = family.verdict(rates.alpha, spec.target);
         record.effect = family.strongest.effect;
@@ -213,7 +234,7 @@ impl Context<'_> {
         record.p_value = Some(family.p_value);
         record.quantity = format!("{} (largest departure: {})", record.quantity, name(family.index));
         record.note = join_notes(record.note, family.untestable.map(|reason| format!("untestable: {reason}")));
-        Ok(record)
+        Ok(Decided { record, findings, rates })
     }
 
     /// Decides a deterministic check: an error against its tolerance.

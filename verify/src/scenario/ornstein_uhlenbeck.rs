@@ -13,10 +13,12 @@ use langevin_theory::linear_algebra::{covariance_inverse, covariance_root};
 use langevin_theory::ou::OrnsteinUhlenbeck;
 use nalgebra::{DMatrix, DVector};
 
+use super::kills::{Decided, Tested};
 use super::{CheckSpec, Context, Made, Outcome, Scenario};
 use crate::error::Result;
-use crate::report::{CheckResult, CurrentFigure, Figures, Layer};
-use crate::statistics::{Finding, Rates, chi_square, normal};
+use crate::mutant::{Mutant, PhaseSpace, ProcessTheory};
+use crate::report::{CurrentFigure, Figures, Layer};
+use crate::statistics::{Rates, chi_square, normal};
 
 /// A linear stochastic differential equation, and the law that the theory claims for it.
 pub struct OrnsteinUhlenbeckExact {
@@ -39,9 +41,12 @@ pub struct OrnsteinUhlenbeckExact {
     /// Time between the states of a path that is drawn. Given for symmetric A in two dimensions: then the drift is the
     /// gradient of a loss, and its Gibbs law is a rival.
     pub pace: Option<f64>,
+    /// Given where the state is (theta, v).
+    pub phase_space: Option<PhaseSpace>,
 }
 
-/// Everything the theory claims.
+/// Everything a theory claims.
+#[derive(Clone)]
 struct Claimed {
     covariance: DMatrix<f64>,
     /// W with W^T covariance W = 1.
@@ -86,9 +91,9 @@ impl OrnsteinUhlenbeckExact {
         self.times.iter().zip(before).map(|(time, before)| time - before).collect()
     }
 
-    fn claimed(&self) -> Result<Claimed> {
-        let covariance = self.covariance.clone();
-        let size = self.law.dimension();
+    /// What a process claims; `growing` is e^{+At} between two times (erratum E05).
+    fn claimed(&self, law: &OrnsteinUhlenbeck, covariance: DMatrix<f64>, growing: bool) -> Result<Claimed> {
+        let size = law.dimension();
         let zero = DMatrix::zeros(size, size);
         let inverse = covariance_inverse("the stationary covariance", &covariance)?;
         let mut claimed = Claimed {
@@ -102,12 +107,16 @@ impl OrnsteinUhlenbeckExact {
         for &time in &self.times {
             let time = Time::new(time)?;
             let now = Time::new(0.0)?;
-            let lagged = self.law.cross_covariance(&claimed.covariance, time, now)?;
+            let lagged = if growing {
+                (law.drift() * time.value()).exp() * &claimed.covariance
+            } else {
+                law.cross_covariance(&claimed.covariance, time, now)?
+            };
             let slope = &lagged * &inverse;
             claimed.rest.push(&claimed.covariance - &slope * lagged.transpose());
             claimed.slope.push(slope);
-            claimed.mean.push(self.law.mean(&self.start, time)?);
-            claimed.transient_whitening.push(whitening(&self.law.covariance(&zero, time)?)?);
+            claimed.mean.push(law.mean(&self.start, time)?);
+            claimed.transient_whitening.push(whitening(&law.covariance(&zero, time)?)?);
         }
         Ok(claimed)
     }
@@ -182,110 +191,140 @@ impl OrnsteinUhlenbeckExact {
         })
     }
 
+    /// The members of a check: what each tests. The yardstick is the theory's, `claimed` what is compared with it.
+    fn tested(
+        &self,
+        spec: &CheckSpec,
+        yardstick: &Claimed,
+        claimed: &Claimed,
+        [stationary, transient]: [&Products; 2],
+        index: usize,
+    ) -> Tested {
+        let size = self.law.dimension();
+        let count = stationary.count();
+        let squares = |products: &Products, whitening: &DMatrix<f64>, state: usize| {
+            whitening.component_mul(&(products.block(state, state) * whitening)).sum()
+        };
+        // x_t,i - (slope x_0)_i is independent of x_0: given x_0 its products with w_j, whitened, are exactly normal
+        let slope = |time: usize, i: usize, j: usize, spread: &DMatrix<f64>| {
+            let now = yardstick.whitening.tr_mul(&(stationary.block(0, 0) * &yardstick.whitening));
+            let later = stationary.block(1 + time, 0) * &yardstick.whitening;
+            // rows of the claimed slope on the whitened state: X_0 = covariance W w
+            let slope = &claimed.slope[time] * &yardstick.covariance * &yardstick.whitening;
+            let expected = slope.row(i) * now.column(j);
+            slope_test(later[(i, j)] - expected[(0, 0)], now[(j, j)], spread[(i, i)])
+        };
+        match (spec.claim, spec.quantity) {
+            ("ou-law", "stationary") => Tested::ChiSquare {
+                sum: squares(stationary, &claimed.whitening, 1 + index),
+                degrees: count * size as f64,
+            },
+            ("ou-law", "transient") => Tested::ChiSquare {
+                sum: squares(transient, &claimed.transient_whitening[index], 1 + index),
+                degrees: transient.count() * size as f64,
+            },
+            ("ou-law", "mean") => {
+                let (time, i) = (index / size, index % size);
+                let column = yardstick.transient_whitening[time].column(i);
+                // products are centred at the theory's mean
+                let departure =
+                    transient.sum(1 + time) + (&yardstick.mean[time] - &claimed.mean[time]) * transient.count();
+                let root = transient.count().sqrt();
+                Tested::Normal { z: column.dot(&departure) / root, scale: 1.0 / root }
+            }
+            ("ou-law", _) => {
+                let (time, i, j) = (index / (size * size), index / size % size, index % size);
+                slope(time, i, j, &yardstick.rest[time])
+            }
+            // at the first time only, since what is printed grows without bound; the later state's spread is at most the
+            // stationary one
+            ("cross-covariance-as-printed", _) => slope(0, index / size, index % size, &yardstick.covariance),
+            _ => {
+                let (time, i) = (index / size, index % size);
+                let sum = stationary.block(1 + time, 1 + time)[(i, i)] / claimed.covariance[(i, i)];
+                Tested::ChiSquare { sum, degrees: count }
+            }
+        }
+    }
+
     fn decide(
         &self,
         context: &Context<'_>,
         spec: &CheckSpec,
+        yardstick: &Claimed,
         claimed: &Claimed,
-        stationary: &Products,
-        transient: &Products,
-    ) -> Result<CheckResult> {
+        products: [&Products; 2],
+    ) -> Result<Decided> {
         let size = self.law.dimension();
-        let count = stationary.count();
-        let made = |method: &'static str, quantity: &str, unit: &'static str| Made {
-            layer: Layer::L1,
-            method,
-            quantity: quantity.to_owned(),
-            unit,
-            samples: count as u64,
-            note: None,
-        };
+        let times = self.times.len();
         let at = |index: usize| format!("t = {}", self.times[index]);
         let of = |index: usize| format!("coordinate {}, t = {}", index % size + 1, self.times[index / size]);
         let pair = |index: usize| {
             let (time, place) = (index / (size * size), index % (size * size));
             format!("coordinate {} on {}, t = {}", place / size + 1, place % size + 1, self.times[time])
         };
-        let times = self.times.len();
-        let squares = |products: &Products, whitening: &DMatrix<f64>, state: usize| {
-            whitening.component_mul(&(products.block(state, state) * whitening)).sum()
-        };
-        // the state now in whitened coordinates, and the products of a later state with it
-        let now = claimed.whitening.tr_mul(&(stationary.block(0, 0) * &claimed.whitening));
-        let later = |time: usize| stationary.block(1 + time, 0) * &claimed.whitening;
-        // rows of the claimed slope on the whitened state: X_0 = covariance W w
-        let slope_on_whitened = |slope: &DMatrix<f64>| slope * &claimed.covariance * &claimed.whitening;
-        match (spec.claim, spec.quantity) {
-            ("ou-law", "stationary") => {
-                let made = made("chi-square", "whitened scatter from a stationary start, measured / exact", "relative");
-                context.decide_family(&self.id, spec, made, times, at, |time, rates| {
-                    chi_square::test(squares(stationary, &claimed.whitening, 1 + time), count * size as f64, rates)
-                })
-            }
-            ("ou-law", "transient") => {
-                let made = made("chi-square", "whitened scatter from a fixed start, measured / exact", "relative");
-                context.decide_family(&self.id, spec, made, times, at, |time, rates| {
-                    let sum = squares(transient, &claimed.transient_whitening[time], 1 + time);
-                    chi_square::test(sum, transient.count() * size as f64, rates)
-                })
-            }
-            ("ou-law", "mean") => {
-                let made = made("normal", "whitened mean from a fixed start", "standard deviations");
-                context.decide_family(&self.id, spec, made, times * size, of, |index, rates| {
-                    let (time, i) = (index / size, index % size);
-                    let sum = claimed.transient_whitening[time].column(i).dot(&transient.sum(1 + time));
-                    let root = transient.count().sqrt();
-                    normal::test(sum / root, 1.0 / root, rates)
-                })
-            }
-            ("ou-law", _) => {
-                let made = made(
+        let (method, quantity, unit, members, name): (_, _, _, _, &dyn Fn(usize) -> String) =
+            match (spec.claim, spec.quantity) {
+                ("ou-law", "stationary") => {
+                    ("chi-square", "whitened scatter from a stationary start, measured / exact", "relative", times, &at)
+                }
+                ("ou-law", "transient") => {
+                    ("chi-square", "whitened scatter from a fixed start, measured / exact", "relative", times, &at)
+                }
+                ("ou-law", "mean") => {
+                    ("normal", "whitened mean from a fixed start", "standard deviations", times * size, &of)
+                }
+                ("ou-law", _) => (
                     "normal regression",
                     "later state on the whitened state now, departure of the slope",
                     "absolute",
-                );
-                context.decide_family(&self.id, spec, made, times * size * size, pair, |index, rates| {
-                    let (time, i, j) = (index / (size * size), index / size % size, index % size);
-                    // x_t,i - (slope x_0)_i is independent of x_0: given x_0 its products with w_j are exactly normal
-                    let expected = slope_on_whitened(&claimed.slope[time]).row(i) * now.column(j);
-                    let departure = later(time)[(i, j)] - expected[(0, 0)];
-                    slope_test(departure, now[(j, j)], claimed.rest[time][(i, i)], rates)
-                })
-            }
-            ("cross-covariance-as-printed", _) => {
-                let made =
-                    made("normal regression", "later state on the whitened state now, minus e^{+At}", "absolute");
-                // row = earlier time: B e^{A^T t} / kappa, that is E[X_t X_0^T] = e^{At} B / kappa; the later state's spread is
-                // at most the stationary one. At the first time only: what is printed grows without bound
-                let printed = slope_on_whitened(&(self.law.drift() * self.times[0]).exp());
-                context.decide_family(&self.id, spec, made, size * size, pair, |index, rates| {
-                    let (i, j) = (index / size, index % size);
-                    let expected = printed.row(i) * now.column(j);
-                    let departure = later(0)[(i, j)] - expected[(0, 0)];
-                    slope_test(departure, now[(j, j)], claimed.covariance[(i, i)], rates)
-                })
-            }
-            _ => {
-                let gibbs = self.gibbs_covariance()?;
-                let made = made(
+                    times * size * size,
+                    &pair,
+                ),
+                ("cross-covariance-as-printed", _) => (
+                    "normal regression",
+                    "later state on the whitened state now, minus e^{+At}",
+                    "absolute",
+                    size * size,
+                    &pair,
+                ),
+                _ => (
                     "chi-square",
                     "variance of a coordinate, measured / Gibbs law of the original loss",
                     "relative",
-                );
-                context.decide_family(&self.id, spec, made, times * size, of, |index, rates| {
-                    let (time, i) = (index / size, index % size);
-                    let sum = stationary.block(1 + time, 1 + time)[(i, i)] / gibbs[(i, i)];
-                    chi_square::test(sum, count, rates)
-                })
-            }
+                    times * size,
+                    &of,
+                ),
+            };
+        let made = Made {
+            layer: Layer::L1,
+            method,
+            quantity: quantity.to_owned(),
+            unit,
+            samples: products[0].count() as u64,
+            note: None,
+        };
+        context.decide_family(&self.id, spec, made, members, name, |index, rates| {
+            self.tested(spec, yardstick, claimed, products, index).finding(rates)
+        })
+    }
+
+    /// What the mutants claim that have a stationary law here.
+    fn rivals(&self) -> Result<Vec<(Mutant, Claimed)>> {
+        let mut rivals = Vec::new();
+        for mutant in Mutant::ALL {
+            let Some(theory) = ProcessTheory::mutated(mutant, &self.law, self.phase_space.as_ref())? else { continue };
+            let covariance = theory.process.stationary()?.covariance();
+            rivals.push((mutant, self.claimed(&theory.process, covariance, theory.growing)?));
         }
+        Ok(rivals)
     }
 }
 
 /// Sum of e w over paths, with w fixed, its squares summing to `weight`, and e normal of this variance: the effect is the
 /// slope in units of the spread of e.
-fn slope_test(departure: f64, weight: f64, variance: f64, rates: Rates) -> Finding {
-    normal::test(departure / (weight * variance).sqrt(), 1.0 / weight.sqrt(), rates)
+fn slope_test(departure: f64, weight: f64, variance: f64) -> Tested {
+    Tested::Normal { z: departure / (weight * variance).sqrt(), scale: 1.0 / weight.sqrt() }
 }
 
 impl Scenario for OrnsteinUhlenbeckExact {
@@ -298,7 +337,8 @@ impl Scenario for OrnsteinUhlenbeckExact {
         let mut checks = vec![
             CheckSpec::sampled("ou-law", "stationary", pooled),
             CheckSpec::sampled("ou-law", "transient", pooled),
-            CheckSpec::sampled("ou-law", "mean", single),
+            CheckSpec::sampled("ou-law", "mean", single)
+                .because("the mean of a relaxing process: no mutant moves it where the drift is symmetric"),
             CheckSpec::sampled("ou-law", "slopes", single),
             CheckSpec::sampled("cross-covariance-as-printed", "mutant", single),
         ];
@@ -309,19 +349,37 @@ impl Scenario for OrnsteinUhlenbeckExact {
     }
 
     fn run(&self, context: &Context<'_>) -> Result<Outcome> {
-        let claimed = self.claimed()?;
+        let claimed = self.claimed(&self.law, self.covariance.clone(), false)?;
         let replicas = self.replicas(context)?;
         let mean = self.law.equilibrium().clone();
         let root = covariance_root("the stationary covariance", &claimed.covariance)?;
         let stationary = self.sample(context, Start::Gaussian { mean, root }, "stationary", &[], replicas)?;
         let centres: Vec<f64> = self.start.iter().chain(claimed.mean.iter().flatten()).copied().collect();
         let transient = self.sample(context, Start::Fixed(self.start.clone()), "transient", &centres, replicas)?;
-        let checks = self
-            .checks()
-            .iter()
-            .map(|spec| self.decide(context, spec, &claimed, &stationary, &transient))
-            .collect::<Result<Vec<CheckResult>>>()?;
+        let products = [&stationary, &transient];
+        let gibbs = match self.pace {
+            Some(_) => Some(Claimed { covariance: self.gibbs_covariance()?, ..claimed.clone() }),
+            None => None,
+        };
+        let rivals = self.rivals()?;
+        let (mut checks, mut kills) = (Vec::new(), Vec::new());
+        for spec in self.checks() {
+            let slip = Mutant::of_claim(spec.claim);
+            let rival = match slip {
+                Some(slip) => rivals.iter().find(|(mutant, _)| *mutant == slip).map(|(_, rival)| rival),
+                None => gibbs.as_ref().filter(|_| spec.claim == "gibbs-law-of-the-loss"),
+            };
+            let decided = self.decide(context, &spec, &claimed, rival.unwrap_or(&claimed), products)?;
+            if rival.is_none() {
+                for (mutant, rival) in &rivals {
+                    let tested = |index: usize| self.tested(&spec, &claimed, rival, products, index);
+                    let effect = |index: usize| Some(tested(index).effect());
+                    kills.extend(decided.kill(*mutant, effect, |index, _| tested(index).p_value()));
+                }
+            }
+            checks.push(decided.record);
+        }
         let current = self.pace.map(|pace| self.figure(context, &claimed.covariance, pace)).transpose()?;
-        Ok(Outcome { checks, summary: None, figures: Figures { current, ..Figures::default() } })
+        Ok(Outcome { checks, kills, summary: None, figures: Figures { current, ..Figures::default() } })
     }
 }

@@ -11,8 +11,10 @@ use langevin_theory::langevin::Oscillator;
 use langevin_theory::{Hyperparameters, LeastSquares, Sampling, Time};
 use nalgebra::DMatrix;
 
+use super::kills::refuting;
 use super::{CheckSpec, Context, Made, Outcome, Prepared, Scenario};
 use crate::error::Result;
+use crate::mutant::{Direction, ModeTheory, Mutant};
 use crate::report::{Figures, Layer, OscillationFigure, OscillationSeries, ScenarioSummary};
 use crate::statistics::{Rates, chains};
 
@@ -144,7 +146,17 @@ impl Scenario for Oscillation {
         let chains = (needed + needed * 3 / 10).clamp(FEWEST_CHAINS, MOST_CHAINS);
         let paths = run(PILOT..PILOT + chains);
         let chains_run = paths.len() as u64;
-        let mut checks = Vec::new();
+        // the mean does not depend on the noise
+        let direction = Direction {
+            sgd: self.sgd,
+            eigenvalue: quadratic.eigenvalues()[0],
+            position: 1.0,
+            noise: 1.0,
+            sigma2: 1.0,
+            samples_per_batch: None,
+            with_replacement: None,
+        };
+        let (mut checks, mut kills) = (Vec::new(), Vec::new());
         for (part, spec) in self.checks().into_iter().enumerate() {
             let word = ["position", "velocity"][part];
             let unit = ["the initial distance", "the largest mean velocity"][part];
@@ -161,10 +173,24 @@ impl Scenario for Oscillation {
                 )),
             };
             let name = |index: usize| format!("k = {}", tested[index]);
-            checks.push(context.decide_family(&self.id, &spec, made, tested.len(), name, |index, rates| {
-                let step = tested[index];
-                chains::test(&values(&paths, part, step), rates)
-            })?);
+            let decided = context.decide_family(&self.id, &spec, made, tested.len(), name, |index, rates| {
+                chains::test(&values(&paths, part, tested[index]), rates)
+            })?;
+            for mutant in Mutant::ALL {
+                let Some(theory) = ModeTheory::mutated(mutant, &direction)? else { continue };
+                // how much lower the numbers of a check are with the mutant's mean
+                let shift = |index: usize| {
+                    let step = tested[index];
+                    (theory.mean(distance, step)[part] - exact(step)[part]) / scale[part]
+                };
+                let effect = |index: usize| Some(decided.findings[index].effect - shift(index));
+                kills.extend(decided.kill(mutant, effect, |index, rates| {
+                    let shifted: Vec<f64> =
+                        values(&paths, part, tested[index]).iter().map(|value| value - shift(index)).collect();
+                    refuting(&chains::test(&shifted, rates))
+                }));
+            }
+            checks.push(decided.record);
         }
         let series = |part: usize| -> Result<OscillationSeries> {
             let steps = 0..=self.steps;
@@ -210,6 +236,7 @@ impl Scenario for Oscillation {
         };
         Ok(Outcome {
             checks,
+            kills,
             summary: Some(summary),
             figures: Figures { oscillation: vec![figure], ..Figures::default() },
         })

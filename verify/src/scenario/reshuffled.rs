@@ -130,7 +130,7 @@ impl Scenario for Reshuffled {
                 samples: CHAINS,
                 note: Some(format!("potential energy {total:.4e}, kinetic energy {kinetic_total:.4e}")),
             };
-            outcome.checks.push(context.decide(self.id(), &spec, made, |rates| chains::test(&values, rates))?);
+            outcome.checks.push(context.decide(self.id(), &spec, made, |rates| chains::test(&values, rates))?.record);
         }
         outcome.summary = Some(ScenarioSummary {
             id: self.id().into(),

@@ -22,9 +22,11 @@ use langevin_theory::minibatch::MinibatchLaw;
 use langevin_theory::{Hyperparameters, Quadratic, Sampling, Time};
 use nalgebra::{DMatrix, DVector};
 
+use super::kills::refuting;
 use super::{CheckSpec, Context, Made, Outcome, Prepared, Scenario, resolved_modes};
 use crate::error::Result;
-use crate::report::{CheckResult, Figures, Layer, ScenarioSummary, TrajectoryDirection, TrajectoryFigure};
+use crate::mutant::{Direction, ModeTheory, Mutant};
+use crate::report::{Figures, Layer, ScenarioSummary, TrajectoryDirection, TrajectoryFigure};
 use crate::statistics::{Rates, chains};
 
 /// Eigenvalue ratio of the two directions in the paper's figures.
@@ -155,6 +157,20 @@ impl PhaseSpaceRotation {
     fn map(&self, direction: usize) -> ModeMap {
         let h = self.prepared.quadratic.curvatures(self.sgd.weight_decay())[self.directions[direction]];
         ModeMap::new(self.sgd.learning_rate(), self.sgd.momentum(), h)
+    }
+
+    /// A direction as mutants see it. The sense and the rate of turning do not depend on the noise.
+    fn direction(&self, direction: usize, full: &DMatrix<f64>) -> Direction {
+        let i = self.directions[direction];
+        Direction {
+            sgd: self.sgd,
+            eigenvalue: self.prepared.quadratic.eigenvalues()[i],
+            position: full[(i, i)],
+            noise: 1.0,
+            sigma2: 1.0,
+            samples_per_batch: None,
+            with_replacement: None,
+        }
     }
 
     /// The second direction as it would turn if rates were proportional to eigenvalues; `None` where one of the two does not
@@ -294,7 +310,7 @@ impl Scenario for PhaseSpaceRotation {
         let chains_run = (needed + needed * 3 / 10).min(MOST_CHAINS);
         let records = context.run_chains(&ensemble, PILOT..PILOT + chains_run, self.steps, observer);
         let degrees = |map: &ModeMap| angle(map).map_or_else(|| "none".into(), |angle| format!("{angle:.4}"));
-        let mut checks: Vec<CheckResult> = Vec::new();
+        let (mut checks, mut kills) = (Vec::new(), Vec::new());
         for spec in &specs {
             let members = self.members(spec.claim);
             let turned: Vec<String> = (0..self.directions.len())
@@ -313,10 +329,32 @@ impl Scenario for PhaseSpaceRotation {
                 let (direction, lag, _) = members[index];
                 format!("q_{}, lag {}", self.directions[direction] + 1, lags[direction][lag])
             };
-            checks.push(context.decide_family(self.id(), spec, made, members.len(), name, |index, rates| {
+            let decided = context.decide_family(self.id(), spec, made, members.len(), name, |index, rates| {
                 let values: Vec<f64> = records.iter().map(|one| value(one, members[index])).collect();
                 chains::test(&values, rates)
-            })?);
+            })?;
+            if spec.claim == "phase-space-rotation" {
+                for mutant in Mutant::ALL {
+                    let theories = (0..self.directions.len())
+                        .map(|direction| ModeTheory::mutated(mutant, &self.direction(direction, &full)))
+                        .collect::<Result<Vec<Option<ModeTheory>>>>()?;
+                    // a chain's number with the mutant's turning in place of the law's
+                    let number = |one: &[Turning], index: usize| {
+                        let (direction, lag, map) = members[index];
+                        let lag = lags[direction][lag];
+                        let i = self.directions[direction];
+                        let claimed = theories[direction].map_or(f64::NAN, |theory| theory.turning(lag));
+                        let unit = 2.0 * (full[(i, i)] * full[(size + i, size + i)]).sqrt();
+                        value(one, members[index]) - (claimed - turning(&map, lag)) * one[direction].energy / unit
+                    };
+                    let all = |index: usize| records.iter().map(move |one| number(one, index));
+                    let effect = |index: usize| Some(all(index).sum::<f64>() / records.len() as f64);
+                    kills.extend(decided.kill(mutant, effect, |index, rates| {
+                        refuting(&chains::test(&all(index).collect::<Vec<f64>>(), rates))
+                    }));
+                }
+            }
+            checks.push(decided.record);
         }
         let every_step: Vec<u64> = (0..=DRAWN).collect();
         let path = &context.run_chains(&ensemble, 0..1, DRAWN, || SnapshotObserver::new(&every_step))[0];
@@ -340,7 +378,7 @@ impl Scenario for PhaseSpaceRotation {
             seed: context.seed_of(self.id()),
         };
         let trajectory = self.figure(path, &centre, &full)?;
-        Ok(Outcome { checks, summary: Some(summary), figures: Figures { trajectory, ..Figures::default() } })
+        Ok(Outcome { checks, kills, summary: Some(summary), figures: Figures { trajectory, ..Figures::default() } })
     }
 }
 

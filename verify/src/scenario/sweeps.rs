@@ -22,12 +22,12 @@ use langevin_theory::{Hyperparameters, Sampling, Steps};
 use nalgebra::DMatrix;
 use rayon::prelude::*;
 
+use super::kills::refuting;
 use super::{CheckSpec, Context, Made, Outcome, Prepared, Scenario};
 use crate::error::Result;
+use crate::mutant::{Direction, ModeTheory, Mutant};
 use crate::paper_tables::evenly_spaced;
-use crate::report::{
-    CheckResult, DiffusionFigure, Figures, FittedPowerLaw, Layer, ScenarioSummary, Sweep, SweepFigure, SweepPoint,
-};
+use crate::report::{DiffusionFigure, Figures, FittedPowerLaw, Layer, ScenarioSummary, Sweep, SweepFigure, SweepPoint};
 use crate::statistics::{Rates, chains};
 
 /// Chains and steps of a setting that is drawn.
@@ -76,6 +76,8 @@ struct Setting {
     exact: Vec<ModeLaw>,
     /// Directions with the constant noise of the minimum.
     minimum_noise: Vec<ModeLaw>,
+    /// Directions as mutants see them.
+    directions: Vec<Direction>,
     /// tr Sigma at the minimum.
     noise: f64,
     root: DMatrix<f64>,
@@ -84,6 +86,14 @@ struct Setting {
 impl Setting {
     fn speed(modes: &[ModeLaw]) -> Result<f64> {
         Ok(modes.iter().map(ModeLaw::speed).sum::<langevin_theory::Result<f64>>()?)
+    }
+
+    /// The speed by a mutant; `None` where it has none.
+    fn mutated_speed(&self, mutant: Mutant) -> Result<Option<f64>> {
+        let velocity =
+            |direction: &Direction| Ok(ModeTheory::mutated(mutant, direction)?.map(|theory| theory.velocity()));
+        let velocities = self.directions.iter().map(velocity).collect::<Result<Option<Vec<f64>>>>()?;
+        Ok(velocities.map(|velocities| self.sgd.learning_rate().powi(2) * velocities.iter().sum::<f64>()))
     }
 
     /// Equation (16) for tr Sigma = 1.
@@ -243,8 +253,20 @@ impl Sweeps {
             .enumerate()
             .map(|(i, map)| ModeLaw::new(map, law.noise_factor() * noise[(i, i)].max(0.0)))
             .collect::<langevin_theory::Result<Vec<ModeLaw>>>()?;
+        let minimum = quadratic.minimum_ridge(sgd.weight_decay());
+        let sigma2 = (data.features() * minimum - data.targets()).norm_squared() / data.samples() as f64;
+        let direction = |i: usize| Direction {
+            sgd: *sgd,
+            eigenvalue: quadratic.eigenvalues()[i],
+            position: position[(i, i)],
+            noise: noise[(i, i)],
+            sigma2,
+            samples_per_batch: Some(data.samples() as f64 / sgd.batch_size() as f64),
+            with_replacement: None,
+        };
         Ok(Setting {
             sgd: *sgd,
+            directions: (0..rank).map(direction).collect(),
             exact: law.equivalent_modes(&position)?.into_iter().take(rank).collect(),
             minimum_noise,
             noise: (0..rank).map(|i| noise[(i, i)]).sum(),
@@ -358,7 +380,8 @@ impl Scenario for Sweeps {
             settings.iter().flat_map(|sweep| sweep.first().into_iter().chain(sweep.last())).collect();
         let tested = self.tested(context, &ends)?;
         let estimate = Setting::speed(&default.exact)?;
-        let mut checks: Vec<CheckResult> = Vec::new();
+        let exact = ends.iter().map(|end| Setting::speed(&end.exact)).collect::<Result<Vec<f64>>>()?;
+        let (mut checks, mut kills) = (Vec::new(), Vec::new());
         for spec in self.checks() {
             let mutant = spec.claim == "speed-from-one-estimate";
             let made = Made {
@@ -377,16 +400,27 @@ impl Scenario for Sweeps {
                 let sgd = &ends[index].sgd;
                 format!("eta = {}, beta = {}, S = {}", sgd.learning_rate(), sgd.momentum(), sgd.batch_size())
             };
-            checks.push(context.decide_family(self.id(), &spec, made, ends.len(), name, |index, rates| {
-                let ratio = if mutant {
-                    let claimed = estimate * ends[index].equation16() / default.equation16();
-                    Setting::speed(&ends[index].exact).map_or(f64::NAN, |exact| exact / claimed)
-                } else {
-                    1.0
-                };
-                let values: Vec<f64> = tested[index].iter().map(|value| value * ratio - 1.0).collect();
-                chains::test(&values, rates)
-            })?);
+            let numbers = |index: usize, claimed: f64| -> Vec<f64> {
+                let ratio = exact[index] / claimed;
+                tested[index].iter().map(|value| value * ratio - 1.0).collect()
+            };
+            let decided = context.decide_family(self.id(), &spec, made, ends.len(), name, |index, rates| {
+                let claimed =
+                    if mutant { estimate * ends[index].equation16() / default.equation16() } else { exact[index] };
+                chains::test(&numbers(index, claimed), rates)
+            })?;
+            if !mutant {
+                for mutant in Mutant::ALL {
+                    let claimed =
+                        ends.iter().map(|end| end.mutated_speed(mutant)).collect::<Result<Vec<Option<f64>>>>()?;
+                    let effect =
+                        |index: usize| claimed[index].map(|claimed| Moments::of(numbers(index, claimed)).mean());
+                    kills.extend(decided.kill(mutant, effect, |index, rates| {
+                        refuting(&chains::test(&numbers(index, claimed[index].unwrap_or(f64::NAN)), rates))
+                    }));
+                }
+            }
+            checks.push(decided.record);
         }
         // the drawing
         let diffusion = self.diffusion(context, &default)?;
@@ -454,7 +488,7 @@ impl Scenario for Sweeps {
         };
         let sweeps = Some(SweepFigure { scenario: self.id().into(), steps: DRAWN_STEPS, sweeps });
         let figures = Figures { diffusion: Some(diffusion), sweeps, ..Figures::default() };
-        Ok(Outcome { checks, summary: Some(summary), figures })
+        Ok(Outcome { checks, kills, summary: Some(summary), figures })
     }
 }
 

@@ -11,10 +11,12 @@ use langevin_theory::{Hyperparameters, Sampling};
 use nalgebra::DMatrix;
 
 use super::average_variance::EnumeratedMaps;
+use super::kills::Decided;
 use super::{CheckSpec, Context, Made, Outcome, Prepared, Scenario};
 use crate::error::Result;
+use crate::mutant::{Direction, ModeTheory, Mutant};
 use crate::report::{Layer, ScenarioSummary, Verdict};
-use crate::statistics::{Rates, catoni};
+use crate::statistics::{Finding, Rates, catoni};
 
 /// Steps of each chain.
 const STEPS: u64 = 200;
@@ -41,6 +43,41 @@ impl TinyMinibatch {
             }
             rate *= 0.8;
         }
+    }
+
+    /// Mutants that have a stationary law of every direction.
+    fn rivals(
+        prepared: &Prepared,
+        law: &MinibatchLaw,
+        second: &DMatrix<f64>,
+        sgd: &Hyperparameters,
+    ) -> Result<Vec<(Mutant, Vec<ModeTheory>)>> {
+        let data = &prepared.rotated;
+        let noise = law.gradient_noise_covariance(0)?;
+        let residual = data.features() * law.minimum_ridge() - data.targets();
+        let samples = data.samples() as f64;
+        let directions: Vec<Direction> = (0..data.dimension())
+            .map(|i| Direction {
+                sgd: *sgd,
+                eigenvalue: prepared.quadratic.eigenvalues()[i],
+                position: second[(i, i)],
+                noise: noise[(i, i)],
+                sigma2: residual.norm_squared() / samples,
+                samples_per_batch: Some(samples / sgd.batch_size() as f64),
+                with_replacement: None,
+            })
+            .collect();
+        let mut rivals = Vec::new();
+        for mutant in Mutant::ALL {
+            let modes: Option<Vec<ModeTheory>> = directions
+                .iter()
+                .map(|direction| ModeTheory::mutated(mutant, direction))
+                .collect::<Result<Vec<Option<ModeTheory>>>>()?
+                .into_iter()
+                .collect();
+            rivals.extend(modes.map(|modes| (mutant, modes)));
+        }
+        Ok(rivals)
     }
 }
 
@@ -94,14 +131,16 @@ impl Scenario for TinyMinibatch {
         let centre: Vec<f64> = law.minimum_ridge().as_slice().to_vec();
         let records = context.run_chains(&ensemble, 0..chains, STEPS, || EnergyObserver::new(&centre, d));
 
+        let rivals = Self::rivals(&prepared, &law, &second, &sgd)?;
         let mut outcome = Outcome::default();
         for (part, spec) in specs.iter().enumerate() {
             let Rates { alpha, power } = context.rates(self.id(), spec)?;
+            let claimed = |i: usize| second[(part * d + i, part * d + i)];
             let values: Vec<f64> = records
                 .iter()
                 .map(|record| {
                     let energies = [&record.position, &record.velocity][part];
-                    (0..d).map(|i| energies[i] / (d as f64 * second[(part * d + i, part * d + i)])).sum::<f64>() - 1.0
+                    (0..d).map(|i| energies[i] / (d as f64 * claimed(i))).sum::<f64>() - 1.0
                 })
                 .collect();
             let variance = variances[part];
@@ -138,7 +177,26 @@ impl Scenario for TinyMinibatch {
             } else {
                 Verdict::Undecided
             };
-            outcome.checks.push(record);
+            let finding = Finding {
+                effect,
+                interval,
+                minimum_detectable_effect: shift,
+                p_value: (-log_e).exp().min(1.0),
+                untestable: None,
+            };
+            let decided = Decided { record, findings: vec![finding], rates: Rates { alpha, power } };
+            for (mutant, modes) in &rivals {
+                // the mean of the numbers of a check as the mutant has it
+                let mean = modes
+                    .iter()
+                    .enumerate()
+                    .map(|(i, mode)| [mode.position(), mode.velocity()][part] / (d as f64 * claimed(i)))
+                    .sum::<f64>()
+                    - 1.0;
+                let p_value = |_, _| (-catoni::log_e_value(&values, mean, variance, alpha)).exp().min(1.0);
+                outcome.kills.extend(decided.kill(*mutant, |_| Some(effect - mean), p_value));
+            }
+            outcome.checks.push(decided.record);
         }
         outcome.summary = Some(ScenarioSummary {
             id: self.id().into(),

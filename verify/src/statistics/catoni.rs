@@ -36,16 +36,34 @@ pub fn interval(values: &[f64], variance: f64, alpha: f64) -> ([f64; 2], f64) {
     ([solve(threshold), solve(-threshold)], solve(0.0))
 }
 
-/// Smallest shift of the mean that is found with the stated power: the e-value's threshold plus its estimator's own spread
-/// (Catoni 2012, proposition 2.4), in the leading order of large samples.
+/// Smallest shift d of the mean that is found with the stated power, for every law with this variance: from
+/// E exp(-psi(l (Y - m))) <= 1 - l d + l^2 (v + d^2)/2 and Chernoff's bound,
+/// n l d - n l^2 d^2/2 >= log(2/alpha) + log(1/(1-power)) + n l^2 v. Infinite where no shift is.
+///
+/// In the limit of large samples it is at most 1.1 times the spread of the mean times
+/// sqrt(2 log(2/alpha)) + sqrt(2 log(1/(1-power))), which holds for the estimator in that limit alone.
 pub fn minimum_detectable_shift(count: usize, variance: f64, alpha: f64, power: f64) -> f64 {
-    let spread = (variance / count as f64).sqrt();
-    spread * ((2.0 * (2.0 / alpha).ln()).sqrt() + (2.0 * (1.0 / (1.0 - power)).ln()).sqrt())
+    let n = count as f64;
+    let l = tuning(count, variance, alpha);
+    let evidence = (2.0 / alpha).ln() - (1.0 - power).ln() + n * l * l * variance;
+    let root = 1.0 - 2.0 * evidence / n;
+    // NaN for no values
+    if root >= 0.0 { (1.0 - root.sqrt()) / l } else { f64::INFINITY }
 }
 
 /// Number of values needed for a shift.
 pub fn values_needed(shift: f64, variance: f64, alpha: f64, power: f64) -> u64 {
-    (minimum_detectable_shift(1, variance, alpha, power) / shift).powi(2).ceil() as u64
+    let found = |count: u64| minimum_detectable_shift(count as usize, variance, alpha, power) <= shift;
+    let mut high = 16_u64;
+    while !found(high) && high < 1 << 40 {
+        high *= 2;
+    }
+    let mut low = high / 2;
+    while high - low > 1 {
+        let middle = low.midpoint(high);
+        if found(middle) { high = middle } else { low = middle }
+    }
+    high
 }
 
 #[cfg(test)]

@@ -1,14 +1,18 @@
 //! Student t over independent chains, one number per chain (layer L2).
 //!
-//! Chain averages are nearly normal, but tails at 1e-9 are far out. Two guards (statistics of the tails, measured on the
+//! Chain averages are nearly normal, but tails at 1e-9 are far out. Guards (statistics of the tails, measured on the
 //! same data): the leading Edgeworth term g = |skewness| z^3 / (6 sqrt(chains)) at the critical z must be at most 1/2, and
 //! the level is divided by e^g; and the tail index of the chain averages must not be below 4, by the upper end (two standard
-//! errors) of its Hill estimate. A test that a guard stops is answered "untestable".
+//! errors) of its Hill estimate. A third guard, at a level of at most a tenth of the misses, refuses numbers with too few runs above and below
+//! their median: states of one chain are not independent. A test that a guard stops is answered "untestable".
 
 use langevin_sim::Moments;
 
 use super::tail::{normal_quantile_above, student_above, student_quantile_above};
-use super::{Finding, Rates};
+use super::{Finding, Rates, independence};
+
+/// Most of the misses 1 - power that may go to the guard against dependence.
+const LARGEST_GUARD_SHARE: f64 = 0.1;
 
 /// Fewest chains a t-test is run on.
 pub const FEWEST_CHAINS: usize = 1000;
@@ -35,7 +39,7 @@ pub fn test(values: &[f64], rates: Rates) -> Finding {
     let degrees = count - 1.0;
     let alpha = rates.alpha * (-edgeworth).exp();
     let critical = student_quantile_above(degrees, 0.5 * alpha);
-    let reach = student_quantile_above(degrees, 1.0 - rates.power);
+    let reach = miss_reach(degrees, critical, rates);
     let mean = moments.mean();
     let t = mean / error;
     let mut finding = Finding {
@@ -54,9 +58,14 @@ pub fn test(values: &[f64], rates: Rates) -> Finding {
         ))
     } else {
         let (index, error) = tail_index(values);
-        (index + 2.0 * error < SMALLEST_TAIL_INDEX).then(|| {
-            format!("tail index {index:.1} (+- {error:.1}) of the chain averages is below {SMALLEST_TAIL_INDEX}")
-        })
+        let runs = independence::runs(values);
+        if index + 2.0 * error < SMALLEST_TAIL_INDEX {
+            Some(format!("tail index {index:.1} (+- {error:.1}) of the chain averages is below {SMALLEST_TAIL_INDEX}"))
+        } else if runs <= guard_level(rates) {
+            Some(format!("neighbouring numbers are alike (p = {runs:.1e}): they are not one per independent chain"))
+        } else {
+            None
+        }
     };
     finding
 }
@@ -82,6 +91,18 @@ fn without_spread(effect: f64) -> Finding {
     }
 }
 
+/// Level of the guard against dependence: what it stops of independent numbers counts as missed.
+fn guard_level(rates: Rates) -> f64 {
+    rates.alpha.min(LARGEST_GUARD_SHARE * (1.0 - rates.power))
+}
+
+/// Standard errors by which an effect must exceed the critical value to be missed no more often than stated. The spread of
+/// a noncentral t about its centre c is sqrt(1 + c^2/(2 degrees)) times that of a central one.
+fn miss_reach(degrees: f64, critical: f64, rates: Rates) -> f64 {
+    let reach = student_quantile_above(degrees, 1.0 - rates.power - guard_level(rates));
+    reach * (1.0 + 0.5 * (critical + reach).powi(2) / degrees).sqrt()
+}
+
 fn edgeworth_term(moments: &Moments, alpha: f64) -> f64 {
     let z = normal_quantile_above(0.5 * alpha);
     moments.skewness().abs() * z.powi(3) / (6.0 * (moments.count() as f64).sqrt())
@@ -92,7 +113,8 @@ pub fn chains_needed(pilot: &Moments, effect: f64, rates: Rates) -> u64 {
     // the level after the guard has taken its largest share
     let critical = normal_quantile_above(0.5 * rates.alpha * (-LARGEST_EDGEWORTH).exp());
     let reach = normal_quantile_above(1.0 - rates.power);
-    let for_effect = pilot.variance() * ((critical + reach) / effect).powi(2);
+    // what the estimated variance adds to the resolution is one effective chain in several, c^2/2 chains in all
+    let for_effect = pilot.variance() * ((critical + reach) / effect).powi(2) + 0.5 * (critical + reach).powi(2);
     // skewness is known from the pilot only to its standard error; three of them, so that the guard hardly ever stops a test
     let z = normal_quantile_above(0.5 * rates.alpha);
     let skewness = pilot.skewness().abs() + 3.0 * (6.0 / pilot.count() as f64).sqrt();
@@ -147,6 +169,21 @@ mod tests {
         assert!(tail_index(&heavy).0 < SMALLEST_TAIL_INDEX);
         assert!(test(&heavy, RATES).untestable.is_some());
         assert!(tail_index(&draws(&StandardNormal, 4000)).0 > 5.0);
+    }
+
+    #[test]
+    fn states_of_one_chain_are_refused() {
+        for coefficient in [0.3, 0.9] {
+            let mut state = 0.0;
+            let chain: Vec<f64> = draws(&StandardNormal, 4000)
+                .into_iter()
+                .map(|noise: f64| {
+                    state = coefficient * state + noise;
+                    state
+                })
+                .collect();
+            assert!(test(&chain, RATES).untestable.is_some(), "{coefficient}");
+        }
     }
 
     #[test]

@@ -32,6 +32,13 @@ pub fn minimum_detectable_ratio(degrees: f64, rates: Rates) -> f64 {
     high / weak - 1.0
 }
 
+/// The smallest factor that divides the variance and is found with the stated power.
+pub fn minimum_detectable_deficit(degrees: f64, rates: Rates) -> f64 {
+    let [low, _] = bounds(degrees, 0.5 * rates.alpha);
+    let [_, strong] = bounds(degrees, 1.0 - rates.power);
+    strong / low
+}
+
 /// The smallest number of degrees of freedom that resolves a variance ratio of 1 + effect.
 pub fn degrees_for(effect: f64, rates: Rates) -> f64 {
     let mut high = 16.0;

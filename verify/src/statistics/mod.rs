@@ -1,11 +1,27 @@
-//! The tests behind the verdicts: exact nulls for Gaussian noise, Student t over independent chains with a guard against
-//! non-normal tails, and Catoni e-values with a variance known from the theory.
+//! The tests behind the verdicts, by layer (DESIGN.md).
+//!
+//! | layer | tests | law under the claim |
+//! |---|---|---|
+//! | L1 | [`chi_square`], [`normal`], [`wishart`], [`pit`], [`lagged`] | exact, or bounded at every sample size |
+//! | L2 | [`catoni`], [`sequence`] | any with the variance that the theory supplies |
+//! | L2 | [`chains`], [`sequence`] | nearly normal: guards against skewness, heavy tails and dependence ([`independence`]) |
+//! | L3 | [`diagnostics`] | reported, never a gate |
+//!
+//! [`too_good`] looks at all of a run. Measured error rates and power: `docs/statistics.md`.
 
 pub mod catoni;
 pub mod chains;
+pub mod chernoff;
 pub mod chi_square;
+pub mod diagnostics;
+pub mod independence;
+pub mod lagged;
 pub mod normal;
+pub mod pit;
+pub mod sequence;
 pub mod tail;
+pub mod too_good;
+pub mod wishart;
 
 use crate::report::Verdict;
 
