@@ -62,6 +62,18 @@ for number, case in enumerate(json.loads((ROOT.parent / "tests/reference/cases.j
         put("predict_document", f"case_{number:03}", text)
 put("predict_document", "stability", json.dumps([{"kind": "stability", "momentum": 0.9, "curvature": 2.0, "curvature_variance": 0.1}]))
 
+for name in ("examples/claims.toml", "tests/claims/right.toml", "tests/claims/wrong.toml"):
+    claims = (ROOT.parent / name).read_text().split("[[claim]]")[1:]
+    for number, claim in enumerate(claims):
+        text = "[[claim]]" + claim.split("\n#")[0]
+        put("claim_file", f"{pathlib.Path(name).stem}_{number:02}", text)
+        for line in claim.splitlines():
+            key, _, value = line.partition(" = ")
+            total = any(word in claim for word in ('"speed"', '"msd', '"excess_loss"', '"kinetic"', '"learning_rate_limit"'))
+            if key in ("expression", "where"):
+                choice = (4 if key == "where" else 0) + (1 if total else 0)
+                put("expression", f"{pathlib.Path(name).stem}_{number:02}_{key}", bytes([choice]) + value.strip().strip('"').encode())
+
 draw = random.Random(1)
 for target, count in (("predict_kind", 44), ("law", 36), ("linear_algebra", 18)):
     for number in range(count):

@@ -232,7 +232,7 @@ pub fn covariance_root(name: &'static str, covariance: &DMatrix<f64>) -> Result<
 ///
 /// # Errors
 /// [`TheoryError::Singular`] when the matrix, scaled to unit diagonal, has an eigenvalue at rounding level;
-/// [`TheoryError::Shape`], [`TheoryError::NotFinite`], and as [`symmetric_eigen`].
+/// [`TheoryError::Overflow`] for an inverse beyond the range of doubles; [`TheoryError::Shape`], [`TheoryError::NotFinite`], and as [`symmetric_eigen`].
 ///
 /// ```
 /// use langevin_theory::linear_algebra::covariance_inverse;
@@ -256,7 +256,12 @@ pub fn covariance_inverse(what: &'static str, covariance: &DMatrix<f64>) -> Resu
         return Err(TheoryError::Singular { what });
     }
     let inverse = correlation.cholesky().ok_or(TheoryError::Singular { what })?.inverse();
-    Ok(DMatrix::from_fn(size, size, |i, j| inverse[(i, j)] / (scale[i] * scale[j])))
+    let inverse = DMatrix::from_fn(size, size, |i, j| inverse[(i, j)] / (scale[i] * scale[j]));
+    if inverse.iter().all(|entry| entry.is_finite()) {
+        Ok(inverse)
+    } else {
+        Err(TheoryError::Overflow { what: "the inverse of a covariance" })
+    }
 }
 
 /// A^T B for tall matrices, in blocks: nalgebra's own `tr_mul` goes through memory once per entry of the result.

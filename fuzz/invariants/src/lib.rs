@@ -2,11 +2,13 @@
 //! readers give a value or an error that says something, laws are finite or a named error, covariances symmetric and
 //! positive semi-definite, propagators semigroups.
 
+mod claims;
 mod laws;
 mod matrices;
 mod numbers;
 mod readers;
 
+pub use claims::{claim_file, expression};
 pub use laws::law;
 pub use matrices::linear_algebra;
 pub use readers::{data_reader, document_of, predict_document, predict_kind, problem_file, shard_file};
@@ -15,8 +17,10 @@ pub use readers::{data_reader, document_of, predict_document, predict_kind, prob
 pub type Target = fn(&[u8]);
 
 /// All fuzz targets by name; their corpora are `fuzz/corpus/NAME`.
-pub const TARGETS: [(&str, Target); 7] = [
+pub const TARGETS: [(&str, Target); 9] = [
+    ("claim_file", claim_file),
     ("data_reader", data_reader),
+    ("expression", expression),
     ("law", law),
     ("linear_algebra", linear_algebra),
     ("predict_document", predict_document),

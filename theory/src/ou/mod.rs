@@ -320,7 +320,8 @@ impl OrnsteinUhlenbeck {
     /// part (erratum E14).
     ///
     /// # Errors
-    /// [`TheoryError::NotHurwitz`] when deviations do not decay, [`TheoryError::Singular`] for a drift without inverse.
+    /// [`TheoryError::NotHurwitz`] when deviations do not decay, [`TheoryError::Singular`] for a drift without inverse,
+    /// [`TheoryError::Overflow`] for a covariance beyond the range of doubles.
     ///
     /// ```
     /// # use langevin_theory::{TheoryError, ou::OrnsteinUhlenbeck};
@@ -333,7 +334,9 @@ impl OrnsteinUhlenbeck {
     /// assert!(matches!(process(0.0).stationary(), Err(TheoryError::Singular { .. })));
     /// ```
     pub fn stationary(&self) -> Result<StationaryLaw> {
-        StationaryLaw::new(self)
+        let law = StationaryLaw::new(self)?;
+        require_no_overflow(law.covariance().iter(), "the stationary covariance")?;
+        Ok(law)
     }
 }
 
