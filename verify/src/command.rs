@@ -11,11 +11,13 @@ use langevin_sim::Dataset;
 use langevin_sim::data::Standardize;
 use serde_json::json;
 
+use crate::baseline::{Baseline, BaselineComparison};
 use crate::claims::CLAIMS;
 use crate::compare::{Grid, compare};
 use crate::coverage::COVERAGE;
 use crate::document;
 use crate::error::{Result, VerifyError};
+use crate::evidence::{AccumulatedEvidence, EvidenceFile};
 use crate::interruption;
 use crate::modes_run::{ModesProblem, ModesRun, run_modes};
 use crate::output::{create_folder, print, write_file};
@@ -41,7 +43,8 @@ struct Cli {
     command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 every verdict is as expected; 1 a claim is refuted, or a wrong theory is not; \
+const EXIT_CODES: &str = "Exit codes: 0 every verdict is as expected; 1 a claim is refuted, or a wrong theory is not, \
+or something changed since the baseline; \
 2 the input or the usage is wrong; 3 a claim is undecided; 4 interrupted, or output could not be written.";
 
 #[derive(Debug, Subcommand)]
@@ -102,6 +105,12 @@ struct CommonArguments {
     /// Worker threads (default: one per core); the numbers do not depend on it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
+    /// An earlier report.json: a prediction or verdict that changed, or a check that vanished, is a failure (exit code 1)
+    #[arg(long, value_name = "REPORT")]
+    baseline: Option<PathBuf>,
+    /// Multiply the evidence of this run into a file, made if it is not there; the seed is fresh unless it is given
+    #[arg(long, value_name = "FILE")]
+    evidence: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -123,7 +132,7 @@ struct CheckArguments {
     #[arg(long, value_name = "ID", num_args = 1..)]
     only: Vec<String>,
     /// Repeat one check exactly as a report printed it
-    #[arg(long, value_name = "TOKEN", conflicts_with_all = ["only", "seed", "tier", "problem", "data"])]
+    #[arg(long, value_name = "TOKEN", conflicts_with_all = ["only", "seed", "tier", "problem", "data", "evidence"])]
     replay: Option<String>,
 }
 
@@ -304,13 +313,14 @@ fn load(source: &str) -> Result<Dataset> {
 
 fn report(arguments: &ReportArguments) -> Result<u8> {
     let common = &arguments.common;
-    let seed = common.seed.unwrap_or(Seed::Epoch);
+    let history = History::open(common)?;
+    let seed = history.seed(common.seed)?;
     // a folder that cannot be written must not cost a run
     create_folder(&arguments.out)?;
     let source = Source::Data(common.data.clone());
     let command =
         format!("langevin report --tier {} --data {} --seed {}", common.tier.name(), common.data, seed.value());
-    let report = verdicts(&source, common.tier, seed, &[], command, common.threads)?;
+    let report = verdicts(&source, common.tier, seed, &[], command, common.threads, &history)?;
     let json = to_json(&report)?;
     let html = render::html(&report).map_err(render_error)?;
     let junit = render::junit(&report).map_err(render_error)?;
@@ -321,7 +331,10 @@ fn report(arguments: &ReportArguments) -> Result<u8> {
     }
     print(&summary_line(&report))?;
     for surprise in report.claims.iter().filter(|claim| !claim.as_expected) {
-        print(&format!("  {} ({}): {}", surprise.id, verdict_name(surprise.verdict), surprise.headline))?;
+        print(&format!("  {} ({}): {}", surprise.id, surprise.verdict.name(), surprise.headline))?;
+    }
+    for line in history_lines(&report) {
+        print(&line)?;
     }
     print(&format!("{}", arguments.out.join("report.html").display()))?;
     Ok(report.summary.exit_code)
@@ -337,6 +350,7 @@ fn check(arguments: &CheckArguments) -> Result<u8> {
         });
     }
     let common = &arguments.common;
+    let history = History::open(common)?;
     let (source, tier, seed, only) = if let Some(token) = &arguments.replay {
         let Replay { tier, seed, source, check } = Replay::parse(token)?;
         (source, tier, Seed::Given(seed), vec![check])
@@ -345,7 +359,7 @@ fn check(arguments: &CheckArguments) -> Result<u8> {
             Some(path) => Source::Problem(path.clone()),
             None => Source::Data(common.data.clone()),
         };
-        (source, common.tier, common.seed.unwrap_or(Seed::Epoch), arguments.only.clone())
+        (source, common.tier, history.seed(common.seed)?, arguments.only.clone())
     };
     let target = match &source {
         Source::Data(data) => format!("--data {data}"),
@@ -358,7 +372,7 @@ fn check(arguments: &CheckArguments) -> Result<u8> {
             create_folder(folder)?;
         }
     }
-    let report = verdicts(&source, tier, seed, &only, command, common.threads)?;
+    let report = verdicts(&source, tier, seed, &only, command, common.threads, &history)?;
     if let Some(path) = &arguments.junit {
         write_file(path, render::junit(&report).map_err(render_error)?.as_bytes())?;
     }
@@ -379,13 +393,68 @@ fn verdicts(
     only: &[String],
     command: String,
     threads: Option<u16>,
+    history: &History,
 ) -> Result<Report> {
     let progress = Progress::on_terminal();
     let text = source.text();
-    with_threads(threads, || {
+    let mut report = with_threads(threads, || {
         let plan = source.plan(tier)?;
+        history.admit(&plan.prepared.dataset.name, &plan.problem_hash, seed)?;
         run(&plan, &RunOptions { tier, seed, only, source: &text, command, progress: &progress })
-    })?
+    })??;
+    history.apply(&mut report, only)?;
+    Ok(report)
+}
+
+/// What a run is held against besides its claims: an earlier report, and the evidence of earlier runs.
+struct History {
+    baseline: Option<Baseline>,
+    evidence: Option<EvidenceFile>,
+}
+
+impl History {
+    /// Reads both, so that a file that cannot be used costs no run.
+    fn open(common: &CommonArguments) -> Result<Self> {
+        Ok(Self {
+            baseline: common.baseline.as_deref().map(Baseline::read).transpose()?,
+            evidence: common.evidence.as_deref().map(EvidenceFile::open).transpose()?,
+        })
+    }
+
+    fn seed(&self, given: Option<Seed>) -> Result<Seed> {
+        match &self.evidence {
+            Some(evidence) => evidence.seed(given),
+            None => Ok(given.unwrap_or(Seed::Epoch)),
+        }
+    }
+
+    /// Whether a problem and a seed fit, known before anything runs.
+    fn admit(&self, name: &str, problem_hash: &str, seed: Seed) -> Result<()> {
+        if let Some(baseline) = &self.baseline {
+            baseline.require_same_problem(name, problem_hash)?;
+        }
+        self.evidence.as_ref().map_or(Ok(()), |evidence| evidence.require_new(seed.value(), problem_hash))
+    }
+
+    fn apply(&self, report: &mut Report, only: &[String]) -> Result<()> {
+        if let Some(evidence) = &self.evidence {
+            evidence.add(report)?;
+        }
+        if let Some(baseline) = &self.baseline {
+            let comparison = baseline.compare(report, only)?;
+            if !comparison.unchanged {
+                report.summary.exit_code = 1;
+            }
+            report.baseline = Some(comparison);
+        }
+        Ok(())
+    }
+}
+
+/// What is new since earlier runs, for a terminal.
+fn history_lines(report: &Report) -> Vec<String> {
+    let evidence = report.evidence.iter().flat_map(AccumulatedEvidence::lines);
+    evidence.chain(report.baseline.iter().flat_map(BaselineComparison::lines)).collect()
 }
 
 /// `TIER@SEED@SOURCE@CHECK`, the seed in hexadecimal.
@@ -434,14 +503,6 @@ fn summary_line(report: &Report) -> String {
     )
 }
 
-fn verdict_name(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Supported => "supported",
-        Verdict::Refuted => "refuted",
-        Verdict::Undecided => "undecided",
-    }
-}
-
 /// Claims with their checks, one line each.
 fn check_text(report: &Report) -> String {
     use std::fmt::Write;
@@ -450,7 +511,7 @@ fn check_text(report: &Report) -> String {
     for claim in &report.claims {
         let mark = if claim.as_expected { "ok  " } else { "!!  " };
         let wrong = if claim.expectation == Expectation::Refuted { " (must be refuted)" } else { "" };
-        let _ = writeln!(text, "{mark}{} {}{wrong}: {}", verdict_name(claim.verdict), claim.id, claim.headline);
+        let _ = writeln!(text, "{mark}{} {}{wrong}: {}", claim.verdict.name(), claim.id, claim.headline);
         for check in &claim.checks {
             let number = |value: f64| {
                 if check.effect_unit == "relative" && value.abs() >= 1e-5 {
@@ -472,7 +533,7 @@ fn check_text(report: &Report) -> String {
             let _ = writeln!(
                 text,
                 "      {:<10}{}: effect {}, {resolution}{evidence}{}",
-                verdict_name(check.verdict),
+                check.verdict.name(),
                 check.id,
                 number(check.effect),
                 check.note.as_ref().map_or_else(String::new, |note| format!(" [{note}]"))
@@ -488,6 +549,9 @@ fn check_text(report: &Report) -> String {
         for check in claim.checks.iter().filter(|check| check.verdict != expected) {
             let _ = writeln!(text, "replay: langevin check --replay '{}'", check.replay);
         }
+    }
+    for line in history_lines(report) {
+        let _ = writeln!(text, "{line}");
     }
     text
 }

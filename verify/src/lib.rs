@@ -10,6 +10,8 @@
 //! | [`ledger`] | the error budget |
 //! | [`statistics`] | the tests |
 //! | [`run`](mod@run) | plan in, [`report::Report`] out |
+//! | [`baseline`] | what changed since an earlier report |
+//! | [`evidence`] | e-values multiplied over runs |
 //! | [`render`] | the report as HTML, JUnit, Markdown |
 //! | [`predict`](mod@predict) | theory only |
 //! | [`simulate`](mod@simulate) | simulation only: long runs, sweeps, shards |
@@ -17,12 +19,14 @@
 //! | [`compare`](mod@compare) | rival theories against the exact law, and that against simulation |
 //! | [`command`] | the command line |
 
+pub mod baseline;
 pub mod claims;
 pub mod command;
 pub mod compare;
 pub mod coverage;
 pub mod document;
 pub mod error;
+pub mod evidence;
 mod interruption;
 pub mod ledger;
 pub mod modes_run;

@@ -8,7 +8,8 @@ use crate::ledger::FAMILY_WISE_ERROR;
 use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::report::{
-    CheckResult, ClaimResult, DataSummary, Expectation, Figures, Reference, Report, SCHEMA, Summary, Verdict,
+    CheckResult, ClaimResult, DataSummary, Expectation, Figures, Reference, Report, SCHEMA, ScenarioPredictions,
+    Summary, Verdict,
 };
 use crate::scenario::{Context, Prepared};
 use crate::seed::Seed;
@@ -48,6 +49,7 @@ pub fn run(plan: &Plan, options: &RunOptions<'_>) -> Result<Report> {
     };
     let mut checks: Vec<CheckResult> = Vec::new();
     let mut scenarios = Vec::new();
+    let mut predictions = Vec::new();
     let mut figures = Figures::default();
     for scenario in &plan.scenarios {
         if !scenario.checks().iter().any(|spec| wanted(spec.claim, &spec.id(scenario.id()))) {
@@ -57,6 +59,7 @@ pub fn run(plan: &Plan, options: &RunOptions<'_>) -> Result<Report> {
         let outcome = scenario.run(&context)?;
         checks.extend(outcome.checks.into_iter().filter(|check| wanted(claim_of(check), &check.id)));
         scenarios.extend(outcome.summary);
+        predictions.push(ScenarioPredictions { scenario: scenario.id().into(), predictions: scenario.predictions()? });
         figures.mode_variances.extend(outcome.figures.mode_variances);
         figures.equipartition.extend(outcome.figures.equipartition);
         figures.oscillation.extend(outcome.figures.oscillation);
@@ -83,10 +86,13 @@ pub fn run(plan: &Plan, options: &RunOptions<'_>) -> Result<Report> {
         seed_origin: options.seed.origin().into(),
         family_wise_error: FAMILY_WISE_ERROR,
         command: options.command.clone(),
-        summary: summarise(&claims),
-        data: describe(&plan.prepared),
+        summary: Summary::of(&claims),
+        data: describe(&plan.prepared, &plan.problem_hash),
         claims,
         scenarios,
+        predictions,
+        baseline: None,
+        evidence: None,
         figures,
         paper_settings: crate::paper_tables::settings()?,
         references: references(),
@@ -181,29 +187,7 @@ fn headline(claim: &Claim, checks: &[CheckResult]) -> String {
     }
 }
 
-fn summarise(claims: &[ClaimResult]) -> Summary {
-    let mut summary = Summary::default();
-    for claim in claims {
-        summary.checks += claim.checks.len();
-        match (claim.expectation, claim.verdict) {
-            (Expectation::Supported, Verdict::Supported) => summary.supported += 1,
-            (Expectation::Supported, Verdict::Refuted) => summary.refuted_unexpectedly += 1,
-            (Expectation::Refuted, Verdict::Refuted) => summary.refuted_as_required += 1,
-            (Expectation::Refuted, Verdict::Supported) => summary.not_refuted += 1,
-            (_, Verdict::Undecided) => summary.undecided += 1,
-        }
-    }
-    summary.exit_code = if summary.refuted_unexpectedly + summary.not_refuted > 0 {
-        1
-    } else if summary.undecided > 0 {
-        3
-    } else {
-        0
-    };
-    summary
-}
-
-fn describe(prepared: &Prepared) -> DataSummary {
+fn describe(prepared: &Prepared, hash: &str) -> DataSummary {
     let problem = &prepared.dataset.problem;
     let eigenvalues = prepared.quadratic.eigenvalues();
     let rank = prepared.quadratic.rank();
@@ -217,6 +201,7 @@ fn describe(prepared: &Prepared) -> DataSummary {
         rank,
         hessian_trace: eigenvalues.sum(),
         curvature_range: [eigenvalues[0], eigenvalues[rank.saturating_sub(1)]],
+        hash: hash.into(),
     }
 }
 

@@ -41,9 +41,13 @@ pub(crate) fn report() -> Report {
             rank: MODES,
             hessian_trace: 4.694,
             curvature_range: [0.7001, 2.31e-5],
+            hash: "0123456789abcdef".repeat(4),
         },
         claims,
         scenarios: scenarios(),
+        predictions: Vec::new(),
+        baseline: None,
+        evidence: None,
         figures: figures(),
         paper_settings: crate::paper_tables::settings().expect("the printed settings are valid"),
         references: vec![

@@ -35,7 +35,7 @@ pub use tiny::TinyMinibatch;
 use crate::error::Result;
 use crate::ledger::Ledger;
 use crate::progress::Progress;
-use crate::report::{CheckResult, Figures, Layer, ScenarioSummary, Verdict};
+use crate::report::{CheckResult, Figures, Layer, Prediction, ScenarioSummary, Verdict};
 use crate::seed::scenario_seed;
 use crate::statistics::{Family, Finding, Rates};
 use crate::tier::Tier;
@@ -86,6 +86,15 @@ pub trait Scenario: Sync + Send {
 
     /// The checks it decides, known before anything runs.
     fn checks(&self) -> Vec<CheckSpec>;
+
+    /// What the theory says about this scenario, without random numbers: the same at every tier and seed. A later run is
+    /// compared with these numbers (`--baseline`).
+    ///
+    /// # Errors
+    /// As those laws that they come from.
+    fn predictions(&self) -> Result<Vec<Prediction>> {
+        Ok(Vec::new())
+    }
 
     /// Simulates and decides.
     ///
@@ -322,6 +331,12 @@ impl Prepared {
 /// Steps in which the mean of a direction relaxes by a factor e.
 pub(crate) fn relaxation_steps(map: &ModeMap) -> f64 {
     -1.0 / map.spectral_radius().ln()
+}
+
+/// The hyperparameters of a scenario among its predictions: those of built-in scenarios follow from the data.
+fn predicted_settings(sgd: &Hyperparameters) -> Prediction {
+    let batch_size = sgd.batch_size() as f64;
+    Prediction::new("hyperparameters", [sgd.learning_rate(), sgd.momentum(), sgd.weight_decay(), batch_size])
 }
 
 /// Relaxation times that a chain must run for a mode to count as tested.

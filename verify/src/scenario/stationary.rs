@@ -17,10 +17,11 @@ use langevin_theory::minibatch::MinibatchLaw;
 use langevin_theory::{Hyperparameters, LeastSquares, Sampling, Steps};
 use nalgebra::DMatrix;
 
-use super::{CheckSpec, Context, Made, Outcome, Prepared, Scenario, resolved_modes};
+use super::{CheckSpec, Context, Made, Outcome, Prepared, Scenario, predicted_settings, resolved_modes};
 use crate::error::Result;
 use crate::report::{
-    CheckResult, DisplacementFigure, EquipartitionFigure, Figures, Layer, ModeVarianceFigure, ScenarioSummary,
+    CheckResult, DisplacementFigure, EquipartitionFigure, Figures, Layer, ModeVarianceFigure, Prediction,
+    ScenarioSummary,
 };
 use crate::statistics::{Rates, chains};
 
@@ -622,6 +623,40 @@ impl Scenario for StationaryMinibatch {
         ];
         checks.extend(self.mutants.iter().map(|mutant| CheckSpec::sampled(mutant.claim(), "mutant", pooled)));
         checks
+    }
+
+    fn predictions(&self) -> Result<Vec<Prediction>> {
+        let law = self.law()?;
+        let rank = self.prepared.quadratic.rank();
+        let summed = |pick: fn(&OutputLaw) -> &[f64]| law.total(pick).into_iter().take(rank);
+        let velocity = law.total(|one| &one.velocity);
+        let speed = self.sgd.learning_rate().powi(2) * velocity.iter().take(rank).sum::<f64>();
+        let mut predictions = vec![
+            predicted_settings(&self.sgd),
+            Prediction::new("curvature", law.maps.iter().take(rank).map(ModeMap::curvature)),
+            Prediction::new("gradient_noise", summed(|one| &one.noise)),
+            Prediction::new("position_variance", summed(|one| &one.position)),
+            Prediction::new("velocity_variance", velocity.into_iter().take(rank)),
+            Prediction::new("speed", [speed]),
+            Prediction::new("displacement", law.total(|one| &one.displacement)),
+            Prediction::new("learning_rate_limit", law.limit),
+            Prediction::new("spectral_radius", [law.spectral_radius]),
+        ];
+        let sde = |one: &OutputLaw| Self::sde_variances(&self.sde_modes(|i| one.noise[i])?);
+        predictions.push(Prediction::new("sde_position_variance", Self::summed(&law, sde)?));
+        if self.mutants.contains(&Mutant::SdeAssumption3) {
+            let assumption3 = |one: &OutputLaw| Self::sde_variances(&self.assumption3_modes(one)?);
+            predictions.push(Prediction::new("assumption_3_position_variance", Self::summed(&law, assumption3)?));
+        }
+        if self.mutants.contains(&Mutant::Equation17AsPrinted) {
+            for (name, reading) in [
+                ("displacement_equation17", DisplacementReading::StepsAsTime),
+                ("displacement_equation17_as_printed", DisplacementReading::AsPrinted),
+            ] {
+                predictions.push(Prediction::new(name, Self::summed(&law, |one| self.equation17(one, reading))?));
+            }
+        }
+        Ok(predictions)
     }
 
     fn run(&self, context: &Context<'_>) -> Result<Outcome> {
