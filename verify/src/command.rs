@@ -128,6 +128,9 @@ struct CheckArguments {
     /// Write JUnit XML to this file
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
+    /// Write a Markdown summary to this file, for the page of a CI job
+    #[arg(long, value_name = "FILE")]
+    summary: Option<PathBuf>,
     /// Only these claims or checks
     #[arg(long, value_name = "ID", num_args = 1..)]
     only: Vec<String>,
@@ -320,10 +323,12 @@ fn report(arguments: &ReportArguments) -> Result<u8> {
     let source = Source::Data(common.data.clone());
     let command =
         format!("langevin report --tier {} --data {} --seed {}", common.tier.name(), common.data, seed.value());
-    let report = verdicts(&source, common.tier, seed, &[], command, common.threads, &history)?;
+    let progress = Progress::on_terminal();
+    let job = Job { tier: common.tier, seed, only: &[], command, threads: common.threads };
+    let report = verdicts(&source, job, &history, &progress)?;
     let json = to_json(&report)?;
     let html = render::html(&report).map_err(render_error)?;
-    let junit = render::junit(&report).map_err(render_error)?;
+    let junit = render::junit_timed(&report, &progress.timings()).map_err(render_error)?;
     let files =
         [("report.json", json), ("junit.xml", junit), ("summary.md", render::markdown(&report)), ("report.html", html)];
     for (name, text) in &files {
@@ -366,15 +371,20 @@ fn check(arguments: &CheckArguments) -> Result<u8> {
         Source::Problem(path) => format!("--problem {}", path.display()),
     };
     let command = format!("langevin check --tier {} {target} --seed {}", tier.name(), seed.value());
-    if let Some(path) = &arguments.junit {
+    for path in arguments.junit.iter().chain(&arguments.summary) {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         if let Some(folder) = folder {
             create_folder(folder)?;
         }
     }
-    let report = verdicts(&source, tier, seed, &only, command, common.threads, &history)?;
+    let progress = Progress::on_terminal();
+    let job = Job { tier, seed, only: &only, command, threads: common.threads };
+    let report = verdicts(&source, job, &history, &progress)?;
     if let Some(path) = &arguments.junit {
-        write_file(path, render::junit(&report).map_err(render_error)?.as_bytes())?;
+        write_file(path, render::junit_timed(&report, &progress.timings()).map_err(render_error)?.as_bytes())?;
+    }
+    if let Some(path) = &arguments.summary {
+        write_file(path, render::markdown(&report).as_bytes())?;
     }
     let text = check_text(&report);
     if arguments.json {
@@ -386,21 +396,22 @@ fn check(arguments: &CheckArguments) -> Result<u8> {
     Ok(report.summary.exit_code)
 }
 
-fn verdicts(
-    source: &Source,
+/// A run of built-in claims, as the command line asks for it.
+struct Job<'a> {
     tier: Tier,
     seed: Seed,
-    only: &[String],
+    only: &'a [String],
     command: String,
     threads: Option<u16>,
-    history: &History,
-) -> Result<Report> {
-    let progress = Progress::on_terminal();
+}
+
+fn verdicts(source: &Source, job: Job<'_>, history: &History, progress: &Progress) -> Result<Report> {
+    let Job { tier, seed, only, command, threads } = job;
     let text = source.text();
     let mut report = with_threads(threads, || {
         let plan = source.plan(tier)?;
         history.admit(&plan.prepared.dataset.name, &plan.problem_hash, seed)?;
-        run(&plan, &RunOptions { tier, seed, only, source: &text, command, progress: &progress })
+        run(&plan, &RunOptions { tier, seed, only, source: &text, command, progress })
     })??;
     history.apply(&mut report, only)?;
     Ok(report)

@@ -32,7 +32,7 @@ use crate::simulate::CODE_HASH;
 /// Version of the file's form.
 pub const EVIDENCE_SCHEMA: &str = "langevin-evidence/1";
 
-/// Natural log of the mixture calibrator at a p-value in \[0, 1\].
+/// Natural log of the mixture calibrator at a p-value in \[0, 1\], which must not be NaN.
 ///
 /// A p-value that underflowed to 0 counts as the smallest number above 0, which is at least as large as the true one.
 ///
@@ -60,8 +60,8 @@ pub fn log_e_value(check: &CheckResult) -> Option<f64> {
     let stopped = check.note.as_deref().is_some_and(|note| note.contains("untestable"));
     let log_e = match (check.e_value, check.p_value) {
         (Some(e), _) => e.ln(),
-        (None, Some(p)) => log_calibrated(p),
-        (None, None) => return None,
+        (None, Some(p)) if !p.is_nan() => log_calibrated(p),
+        (None, _) => return None,
     };
     (!stopped && log_e.is_finite()).then_some(log_e)
 }

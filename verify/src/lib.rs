@@ -17,6 +17,7 @@
 //! | [`simulate`](mod@simulate) | simulation only: long runs, sweeps, shards |
 //! | [`modes_run`] | simulation of large problems, projected on top eigenvectors |
 //! | [`compare`](mod@compare) | rival theories against the exact law, and that against simulation |
+//! | [`theorist`] | tests of formulas, estimators and simulators in a crate of your own |
 //! | [`command`] | the command line |
 
 pub mod baseline;
@@ -44,6 +45,7 @@ pub mod seed;
 pub mod simulate;
 pub mod statistics;
 pub mod sweep;
+pub mod theorist;
 pub mod tier;
 
 pub use error::{Result, VerifyError};

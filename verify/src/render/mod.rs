@@ -6,7 +6,7 @@
 //! | [`junit()`] | JUnit XML, a suite per claim and a case per check | continuous integration |
 //! | [`markdown()`] | a short summary | the page of a CI job |
 //!
-//! None of them computes a verdict, and none reads a clock, so the same report gives the same bytes. Numbers are
+//! None of them computes a verdict, and none reads a clock (times are handed to [`junit_timed()`]), so the same report gives the same bytes. Numbers are
 //! worded in one place (`number` and `wording`), which keeps the three documents from contradicting each other.
 //!
 //! ```no_run
@@ -18,6 +18,9 @@
 //! std::fs::write("report/summary.md", render::markdown(&report))?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::compare::Comparison;
 use crate::modes_run::ModesRun;
@@ -64,7 +67,17 @@ pub fn html(report: &Report) -> Result<String, RenderError> {
 ///
 /// [`RenderError::Junit`] if the XML cannot be written.
 pub fn junit(report: &Report) -> Result<String, RenderError> {
-    junit::render(report)
+    junit::render(report, &BTreeMap::new())
+}
+
+/// The same with times, from the wall-clock time of every scenario: its checks share it equally, having come from the same
+/// chains.
+///
+/// # Errors
+///
+/// [`RenderError::Junit`] if the XML cannot be written.
+pub fn junit_timed(report: &Report, timings: &BTreeMap<String, Duration>) -> Result<String, RenderError> {
+    junit::render(report, timings)
 }
 
 /// The report as a short Markdown summary: counts, surprises with the commands that repeat them, and all claims.
