@@ -2,6 +2,7 @@
 
 mod agreement;
 mod certified;
+mod claims;
 mod command_line;
 mod large;
 mod program;

@@ -12,6 +12,7 @@ use langevin_sim::data::Standardize;
 use serde_json::json;
 
 use crate::baseline::{Baseline, BaselineComparison};
+use crate::claim_file::{CheckGround, CheckOptions, UserClaim, check_claims};
 use crate::claims::CLAIMS;
 use crate::compare::{Grid, compare};
 use crate::coverage::COVERAGE;
@@ -114,10 +115,12 @@ struct CommonArguments {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = CLAIM_HELP)]
 struct CheckArguments {
-    /// Claim files
+    /// Claim files: TOML with [[claim]] tables (below); without one the built-in claims are checked
+    #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Check the built-in claims on this problem file
+    /// Check on the data and hyperparameters of this problem file
     #[arg(long, value_name = "PROBLEM", conflicts_with = "data")]
     problem: Option<PathBuf>,
     #[command(flatten)]
@@ -138,6 +141,23 @@ struct CheckArguments {
     #[arg(long, value_name = "TOKEN", conflicts_with_all = ["only", "seed", "tier", "problem", "data", "evidence"])]
     replay: Option<String>,
 }
+
+const CLAIM_HELP: &str = r#"A claim file says what somebody believes:
+  [[claim]]
+  id = "my-variance"
+  observable = "var_theta"        # per mode: var_theta var_v cov_theta_v mean_theta(k) mean_v(k)
+                                  #   autocov_theta(k) autocov_v(k)
+                                  # totals: speed msd(k) excess_loss kinetic learning_rate_limit
+  expression = "eta*(noise/S)/(2*h*(1-beta)) / (1 - eta*h/(2*(1+beta)))"
+  holds = "exactly"               # or { within = 0.02 }, or { order = 1 }
+  where = "eta*h < 1"             # optional domain
+  noise = "gaussian"              # gaussian | minibatch | both (default)
+Symbols: eta beta lambda S N d k sigma2 kappa gamma trH pi; per mode rho h noise b omega zeta var_theta var_v.
+Functions: exp log sqrt sin cos ... pow if(condition, a, b) max min of several; sum prod mean max min over modes.
+Each claim is held against the exact law over a grid, and against simulation. docs/claims.md defines everything.
+
+Exit codes: 0 every claim is supported; 1 one is refuted; 2 the input or the usage is wrong; 3 one is undecided; \
+4 interrupted, or output could not be written."#;
 
 #[derive(Debug, Args)]
 struct SimulateArguments {
@@ -346,13 +366,11 @@ fn report(arguments: &ReportArguments) -> Result<u8> {
 }
 
 fn check(arguments: &CheckArguments) -> Result<u8> {
-    if let Some(file) = arguments.files.first() {
-        return Err(VerifyError::Input {
-            detail: format!(
-                "{}: claim files are not read by this version; it checks the built-in claims (--only, --problem)",
-                file.display()
-            ),
-        });
+    if let Some((files, claim)) = arguments.replay.as_deref().and_then(replayed_claim) {
+        return check_claim_files(arguments, &files, Some(claim));
+    }
+    if !arguments.files.is_empty() {
+        return check_claim_files(arguments, &arguments.files, None);
     }
     let common = &arguments.common;
     let history = History::open(common)?;
@@ -390,6 +408,81 @@ fn check(arguments: &CheckArguments) -> Result<u8> {
     if arguments.json {
         eprint!("{text}");
         print(&to_json(&report)?)?;
+    } else {
+        print(text.trim_end())?;
+    }
+    Ok(report.summary.exit_code)
+}
+
+/// The files and the claim of a replay token that is about claim files: `...@claim:FILE,FILE#ID`.
+fn replayed_claim(token: &str) -> Option<(Vec<PathBuf>, String)> {
+    let (_, rest) = token.split_once("@claim:")?;
+    let (files, id) = rest.rsplit_once('#')?;
+    Some((files.split(',').map(PathBuf::from).collect(), id.to_owned()))
+}
+
+/// Checks the claims of files, or one of them again.
+fn check_claim_files(arguments: &CheckArguments, files: &[PathBuf], replayed: Option<String>) -> Result<u8> {
+    let common = &arguments.common;
+    let (tier, seed, source, only) = if let (Some(token), Some(claim)) = (&arguments.replay, replayed) {
+        let Replay { tier, seed, source, .. } = Replay::parse(token)?;
+        (tier, Seed::Given(seed), source, vec![claim])
+    } else {
+        let source = match &arguments.problem {
+            Some(path) => Source::Problem(path.clone()),
+            None => Source::Data(common.data.clone()),
+        };
+        (common.tier, common.seed.unwrap_or(Seed::Epoch), source, arguments.only.clone())
+    };
+    for (option, given) in
+        [("--evidence", &common.evidence), ("--baseline", &common.baseline), ("--summary", &arguments.summary)]
+    {
+        if given.is_some() {
+            return Err(VerifyError::Input {
+                detail: format!("{option} is about the built-in claims; it cannot be used with claim files"),
+            });
+        }
+    }
+    let claims = UserClaim::read_files(files)?;
+    if let Some(folder) = arguments.junit.as_deref().and_then(Path::parent).filter(|path| !path.as_os_str().is_empty())
+    {
+        create_folder(folder)?;
+    }
+    let ground = match &source {
+        Source::Data(data) => CheckGround::of_data(load(data)?),
+        Source::Problem(path) => {
+            let problem = Problem::read(path)?;
+            let allowed = problem.sweep.refuse("check");
+            allowed
+                .and_then(|()| CheckGround::of_problem(problem))
+                .map_err(|error| error.in_file(&path.display().to_string()))?
+        }
+    };
+    let names: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+    let target = match &source {
+        Source::Data(data) => format!("--data {data}"),
+        Source::Problem(path) => format!("--problem {}", path.display()),
+    };
+    let progress = Progress::on_terminal();
+    let options = CheckOptions {
+        tier,
+        seed,
+        only: &only,
+        source: &source.text(),
+        files: names.join(","),
+        command: format!("langevin check {} --tier {} {target} --seed {}", names.join(" "), tier.name(), seed.value()),
+        progress: &progress,
+    };
+    let report = with_threads(common.threads, || check_claims(&claims, ground, &options))??;
+    if let Some(path) = &arguments.junit {
+        write_file(path, render::claims_junit(&report).map_err(render_error)?.as_bytes())?;
+    }
+    let text = render::claims_text(&report);
+    if arguments.json {
+        eprint!("{text}");
+        let json =
+            serde_json::to_string_pretty(&report).map_err(|error| VerifyError::Render { detail: error.to_string() })?;
+        print(&json)?;
     } else {
         print(text.trim_end())?;
     }
@@ -486,7 +579,8 @@ impl Replay {
         };
         let (tier, rest) = token.split_once('@').ok_or_else(wrong)?;
         let (seed, rest) = rest.split_once('@').ok_or_else(wrong)?;
-        let (source, check) = rest.rsplit_once('@').ok_or_else(wrong)?;
+        // the name of a claim file may hold an @ itself
+        let (source, check) = rest.split_once("@claim:").or_else(|| rest.rsplit_once('@')).ok_or_else(wrong)?;
         Ok(Self {
             tier: tier.parse().map_err(|_| wrong())?,
             seed: u64::from_str_radix(seed, 16).map_err(|_| wrong())?,

@@ -2,6 +2,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | [`claim_file`] | claims of a user: formulas, the grid, the simulations, the verdicts |
 //! | [`claims`] | the registry of built-in claims |
 //! | [`plan`] | which scenarios a run consists of |
 //! | [`paper_tables`] | the hyperparameters of the paper's experiments |
@@ -21,6 +22,7 @@
 //! | [`command`] | the command line |
 
 pub mod baseline;
+pub mod claim_file;
 pub mod claims;
 pub mod command;
 pub mod compare;

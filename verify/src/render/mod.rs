@@ -22,10 +22,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::claim_file::ClaimsReport;
 use crate::compare::Comparison;
 use crate::modes_run::ModesRun;
 use crate::report::Report;
 
+mod claims;
 mod comparison;
 #[cfg(test)]
 pub(crate) mod example;
@@ -83,6 +85,20 @@ pub fn junit_timed(report: &Report, timings: &BTreeMap<String, Duration>) -> Res
 /// The report as a short Markdown summary: counts, surprises with the commands that repeat them, and all claims.
 pub fn markdown(report: &Report) -> String {
     markdown::render(report)
+}
+
+/// Verdicts about claims of a user as text for a terminal.
+pub fn claims_text(report: &ClaimsReport) -> String {
+    claims::text(report)
+}
+
+/// Verdicts about claims of a user as JUnit XML, in the form of [`junit()`].
+///
+/// # Errors
+///
+/// [`RenderError::Junit`] if the XML cannot be written.
+pub fn claims_junit(report: &ClaimsReport) -> Result<String, RenderError> {
+    junit::render(&claims::as_report(report), &BTreeMap::new())
 }
 
 /// A comparison of theories as text for a terminal.

@@ -340,7 +340,7 @@ fn predicted_settings(sgd: &Hyperparameters) -> Prediction {
 }
 
 /// Relaxation times that a chain must run for a mode to count as tested.
-const RELAXATIONS: f64 = 30.0;
+pub(crate) const RELAXATIONS: f64 = 30.0;
 
 /// Noise events that a chain must see in a mode for it to count as tested. A direction whose noise comes from a handful of
 /// samples (a pixel that is rarely lit) moves in rare jumps, and chain averages of it are far from normal.
@@ -348,7 +348,7 @@ const NOISE_EVENTS: f64 = 1000.0;
 
 /// Modes that chains of this length resolve, and a note about the others. `events_per_step` is the expected number of
 /// samples in a batch that contribute to a mode's noise.
-fn resolved_modes(maps: &[ModeMap], events_per_step: &[f64], steps: u64) -> (Vec<usize>, Option<String>) {
+pub(crate) fn resolved_modes(maps: &[ModeMap], events_per_step: &[f64], steps: u64) -> (Vec<usize>, Option<String>) {
     let relaxing = |index: usize| RELAXATIONS * relaxation_steps(&maps[index]);
     let noisy = |index: usize| NOISE_EVENTS / events_per_step[index];
     let all = 0..events_per_step.len();

@@ -2,6 +2,8 @@
 //!
 //! | item | what it is |
 //! |---|---|
+//! | [`Claim`] | a formula, as a function or as text, and how far it is said to hold |
+//! | [`Formula`] | a trait: a formula of a type of its own |
 //! | [`Setting`] | a data set, hyperparameters and a way to draw batches, with one output |
 //! | [`ExactLaw`] | what is exactly true there |
 //! | [`Estimator`] | a trait: a statistic of a chain with its expectation under the claim and its resolution |
@@ -39,13 +41,18 @@
 //! ```
 
 mod chain;
+mod claim;
 mod estimator;
 mod experiment;
 mod law;
 mod simulator;
 
 pub use chain::{Chain, State};
+pub use claim::{Claim, ClaimOutcome};
 pub use estimator::{Estimator, StandardEstimator};
 pub use experiment::{EstimatorFinding, Experiment, Outcome};
 pub use law::{ExactLaw, Setting};
 pub use simulator::Simulator;
+
+pub use crate::claim_file::expression::{Formula, Symbols};
+pub use crate::claim_file::{ClaimNoise, OBSERVABLES};

@@ -1,0 +1,278 @@
+//! `langevin check FILE ...`: both decisions for every claim, and the verdict they give together.
+//!
+//! A claim that the exact law refutes inside its domain is refuted. Otherwise one that simulation refutes is refuted, one
+//! that either leaves open is undecided, and the rest is supported at the resolution of the simulation.
+
+use std::sync::Arc;
+
+use langevin_theory::{Hyperparameters, Sampling};
+
+use super::exact;
+use super::grid::Grid;
+use super::outcome::{ClaimOutcome, ClaimsReport, ExactOutcome, SCHEMA};
+use super::reader::{Holds, UserClaim};
+use super::simulation::{Simulated, Simulations, check_id, quantities};
+use crate::error::{Result, VerifyError};
+use crate::ledger::{FAMILY_WISE_ERROR, Ledger};
+use crate::problem::{Noise, Problem};
+use crate::progress::Progress;
+use crate::report::{CheckResult, Summary, Verdict};
+use crate::scenario::Prepared;
+use crate::seed::Seed;
+use crate::tier::Tier;
+
+/// What claims are checked on.
+pub struct CheckGround {
+    /// The data.
+    data: langevin_sim::Dataset,
+    sampling: Sampling,
+    sgd: Option<Hyperparameters>,
+}
+
+impl CheckGround {
+    /// Data alone: hyperparameters are chosen, batches are drawn with replacement.
+    pub fn of_data(data: langevin_sim::Dataset) -> Self {
+        Self { data, sampling: Sampling::WithReplacement, sgd: None }
+    }
+
+    /// A problem file: its data, sampling and hyperparameters. Its noise model decides nothing; claims name theirs.
+    ///
+    /// # Errors
+    /// [`VerifyError::Input`] for reshuffled epochs, which have no exact law to hold a formula against.
+    pub fn of_problem(problem: Problem) -> Result<Self> {
+        if problem.sampling == Sampling::Reshuffle {
+            return Err(VerifyError::Input {
+                detail:
+                    "sgd.sampling is \"reshuffle\"; claims are held against an exact law, and batches of a reshuffled \
+                         epoch have none of that kind: it must be with-replacement or without-replacement"
+                        .into(),
+            });
+        }
+        Ok(Self { data: problem.data, sampling: problem.sampling, sgd: Some(problem.sgd) })
+    }
+}
+
+/// How claims are checked.
+pub struct CheckOptions<'a> {
+    /// Resolution of the simulations.
+    pub tier: Tier,
+    /// Seed of the simulations.
+    pub seed: Seed,
+    /// Ids to keep; empty keeps all. Levels are those of the whole set, so that a claim decides alone as it did among others.
+    pub only: &'a [String],
+    /// The data source as the command line takes it, for replay tokens.
+    pub source: &'a str,
+    /// The claim files, separated by commas, for replay tokens.
+    pub files: String,
+    /// The command that repeats the run.
+    pub command: String,
+    /// Progress on the terminal.
+    pub progress: &'a Progress,
+}
+
+const NOISES: [Noise; 2] = [Noise::Gaussian, Noise::Minibatch];
+
+/// Checks claims.
+///
+/// # Errors
+/// [`VerifyError::Input`] for an unknown id in `only`, for a domain without a single point, for data without curvature or
+/// noise.
+pub fn check_claims(claims: &[UserClaim], ground: CheckGround, options: &CheckOptions<'_>) -> Result<ClaimsReport> {
+    for id in options.only {
+        if !claims.iter().any(|claim| claim.id == *id) {
+            let known: Vec<&str> = claims.iter().map(|claim| claim.id.as_str()).collect();
+            return Err(VerifyError::Input {
+                detail: format!("unknown claim \"{id}\"{}", crate::document::suggestion(id, &known)),
+            });
+        }
+    }
+    let CheckGround { data, sampling, sgd } = ground;
+    let (name, outputs) = (data.description.clone(), data.problem.outputs());
+    let prepared = single_output(Prepared::new(data)?, sgd.map_or(0.0, |sgd| sgd.weight_decay()))?;
+    if prepared.quadratic.rank() == 0 {
+        return Err(VerifyError::Input { detail: "all features are zero; at least one must vary".into() });
+    }
+    let grid = Grid::new(&prepared, sampling, sgd)?;
+    let weights = claims.iter().flat_map(|claim| {
+        NOISES.into_iter().filter(|noise| claim.is_about(*noise)).flat_map(move |noise| {
+            quantities(claim).iter().map(move |quantity| (check_id(claim, noise, quantity), 1.0))
+        })
+    });
+    let simulations = Simulations {
+        grid: &grid,
+        ledger: &Ledger::new(weights)?,
+        tier: options.tier,
+        seed: options.seed.value(),
+        token: format!("{}@{:x}@{}", options.tier.name(), options.seed.value(), options.source),
+        files: options.files.clone(),
+        progress: options.progress,
+    };
+    let mut outcomes = Vec::new();
+    for claim in claims.iter().filter(|claim| options.only.is_empty() || options.only.contains(&claim.id)) {
+        options.progress.name(&claim.id);
+        outcomes.push(check_one(claim, &grid, &simulations).map_err(|error| error.in_file(&claim.file))?);
+    }
+    options.progress.finish();
+    let summary = summarise(&outcomes);
+    Ok(ClaimsReport {
+        schema: SCHEMA.into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        tier: options.tier.name().into(),
+        seed: options.seed.value(),
+        seed_origin: options.seed.origin().into(),
+        family_wise_error: FAMILY_WISE_ERROR,
+        command: options.command.clone(),
+        data: if outputs > 1 { format!("{name}; the output with the largest residual of {outputs}") } else { name },
+        sampling: sampling.name().into(),
+        claims: outcomes,
+        summary,
+    })
+}
+
+fn single_output(prepared: Arc<Prepared>, weight_decay: f64) -> Result<Arc<Prepared>> {
+    if prepared.dataset.problem.outputs() == 1 {
+        return Ok(prepared);
+    }
+    let output = prepared.noisiest_output(weight_decay);
+    prepared.single_output(output)
+}
+
+fn check_one(claim: &UserClaim, grid: &Grid, simulations: &Simulations<'_>) -> Result<ClaimOutcome> {
+    let mut exact_outcomes = Vec::new();
+    let mut simulation = Vec::new();
+    let mut notes = Vec::new();
+    for noise in NOISES.into_iter().filter(|noise| claim.is_about(*noise)) {
+        let Some(outcome) = exact::decide(claim, grid, noise)? else {
+            notes.push(format!("no point of the grid with {} noise is inside the domain", noise.name()));
+            continue;
+        };
+        let order_measured = outcome.order.as_ref().is_none_or(|order| order.lines > 0);
+        if !order_measured {
+            notes.push(format!(
+                "no order with {} noise: the domain has no point of a shrinking learning rate",
+                noise.name()
+            ));
+        }
+        let supported = outcome.verdict == Verdict::Supported;
+        exact_outcomes.push(outcome);
+        match simulations.decide(claim, noise)? {
+            Simulated::None(reason) => notes.push(reason),
+            Simulated::Checks(checks) => {
+                if supported && checks.iter().any(|check| check.verdict == Verdict::Refuted) {
+                    notes.push(
+                        "SIMULATION CONTRADICTS THE EXACT LAW. By chance this happens in at most one run of a million: \
+                         please report it, with the replay token"
+                            .into(),
+                    );
+                }
+                simulation.extend(checks);
+            }
+        }
+    }
+    if exact_outcomes.is_empty() {
+        let domain = claim.domain.as_ref().map_or_else(String::new, |domain| domain.text().to_owned());
+        return Err(VerifyError::Input {
+            detail: format!(
+                "claim \"{}\".where is `{domain}`; no point of the grid satisfies it: it must hold for some learning \
+                 rate with a stationary state, momentum in [0, 1), weight decay of at least 0 and batch size",
+                claim.id
+            ),
+        });
+    }
+    let any = |verdict: Verdict| {
+        exact_outcomes.iter().any(|outcome| outcome.verdict == verdict)
+            || simulation.iter().any(|check| check.verdict == verdict)
+    };
+    let verdict = if any(Verdict::Refuted) {
+        Verdict::Refuted
+    } else if any(Verdict::Undecided) {
+        Verdict::Undecided
+    } else {
+        Verdict::Supported
+    };
+    Ok(ClaimOutcome {
+        id: claim.id.clone(),
+        title: claim.title.clone(),
+        statement: claim.statement.clone(),
+        file: claim.file.clone(),
+        observable: claim.observable_text(),
+        expression: claim.expression.text().to_owned(),
+        domain: claim.domain.as_ref().map(|domain| domain.text().to_owned()),
+        holds: claim.holds,
+        noise: claim.noise,
+        headline: headline(claim, verdict, &exact_outcomes, &simulation),
+        verdict,
+        exact: exact_outcomes,
+        simulation,
+        notes,
+    })
+}
+
+/// A relative size in words.
+pub(crate) fn percent(value: f64) -> String {
+    if value == 0.0 {
+        "0".into()
+    } else if value.abs() < 1e-5 || value.abs() >= 1e4 {
+        format!("{value:.1e} (relative)")
+    } else {
+        format!("{:.3} %", 100.0 * value)
+    }
+}
+
+fn headline(claim: &UserClaim, verdict: Verdict, exact: &[ExactOutcome], simulation: &[CheckResult]) -> String {
+    let refuting = exact.iter().find(|outcome| outcome.verdict == Verdict::Refuted);
+    if let Some(outcome) = refuting {
+        if outcome.undefined.is_some() {
+            return format!("The formula has no value somewhere in its domain ({} noise).", outcome.noise);
+        }
+        if let (Some(order), Holds::Order(claimed)) = (&outcome.order, claim.holds) {
+            let slope = order.slope.unwrap_or(f64::NAN);
+            return format!("The error is of order {slope:.2} in eta h, not {claimed} ({} noise).", outcome.noise);
+        }
+        if let Some(largest) = &outcome.largest {
+            return format!("Off by up to {} from the exact law ({} noise).", percent(largest.error), outcome.noise);
+        }
+    }
+    if let Some(check) = simulation.iter().find(|check| check.verdict == Verdict::Refuted) {
+        return format!("Off by {} in simulation ({}).", percent(check.effect), check.id);
+    }
+    let resolution = simulation
+        .iter()
+        .filter_map(|check| check.minimum_detectable_effect)
+        .reduce(f64::min)
+        .map_or_else(String::new, |effect| format!("; simulation would have seen {}", percent(effect)));
+    match (verdict, claim.holds) {
+        (Verdict::Undecided, _) => "Neither refuted nor supported: see the parts that are undecided.".into(),
+        (_, Holds::Order(claimed)) => {
+            let slope = exact.iter().filter_map(|outcome| outcome.order.as_ref()?.slope).reduce(f64::min);
+            let measured =
+                slope.map_or_else(|| "its error is rounding".into(), |slope| format!("measured order {slope:.2}"));
+            format!("Of order {claimed} in eta h: {measured}{resolution}.")
+        }
+        _ => {
+            let largest =
+                exact.iter().filter_map(|outcome| Some(outcome.largest.as_ref()?.error.abs())).fold(0.0, f64::max);
+            let values: u64 = exact.iter().map(|outcome| outcome.values).sum();
+            format!("Within {} of the exact law at {values} values{resolution}.", percent(largest))
+        }
+    }
+}
+
+fn summarise(claims: &[ClaimOutcome]) -> Summary {
+    let count = |verdict: Verdict| claims.iter().filter(|claim| claim.verdict == verdict).count();
+    let (refuted, undecided) = (count(Verdict::Refuted), count(Verdict::Undecided));
+    Summary {
+        supported: count(Verdict::Supported),
+        refuted_unexpectedly: refuted,
+        undecided,
+        checks: claims.iter().map(|claim| claim.exact.len() + claim.simulation.len()).sum(),
+        exit_code: if refuted > 0 {
+            1
+        } else if undecided > 0 {
+            3
+        } else {
+            0
+        },
+        ..Summary::default()
+    }
+}

@@ -1,0 +1,668 @@
+//! The second decision: a formula against simulated SGD, under the error budget of the run.
+//!
+//! Chains start at a draw with the exact stationary mean and covariance (for the means: displaced along every mode, at
+//! rest), one number per chain and member (mode, lag), Student t over independent chains with the guards of
+//! [`chains`](crate::statistics::chains). An exact claim is a null hypothesis. For `within = x` it is |error| <= x:
+//! supported when the interval lies inside x + MDE, refuted when it misses x. For `order = p` the bound is the error that
+//! the first decision found at the same point.
+
+use langevin_sim::Moments;
+use langevin_sim::observer::{
+    AutocovarianceObserver, DisplacementObserver, EnergyObserver, Observer, SnapshotObserver,
+};
+use langevin_sim::sgd::{Ensemble, GaussianNoise, MinibatchNoise, NoiseSource, Start};
+use langevin_theory::Quadratic;
+use langevin_theory::discrete::{ConstantNoiseLaw, ModeMap};
+use langevin_theory::linear_algebra::covariance_root;
+use nalgebra::{DMatrix, DVector};
+
+use super::exact::{errors_at, in_domain};
+use super::expression::{Expression, Symbol};
+use super::grid::{Grid, middle, rounded};
+use super::observable::Observable;
+use super::reader::{Holds, UserClaim};
+use super::scene::{Scene, Truth};
+use crate::error::Result;
+use crate::ledger::Ledger;
+use crate::problem::Noise;
+use crate::progress::Progress;
+use crate::report::{CheckResult, Layer, Verdict};
+use crate::scenario::{RELAXATIONS, relaxation_steps, resolved_modes};
+use crate::seed::scenario_seed;
+use crate::statistics::{Finding, Rates, chains};
+use crate::tier::Tier;
+
+/// Modes of Gaussian noise on data without a problem file.
+const GAUSSIAN_MODES: usize = 8;
+
+/// Momentum of a simulation without a problem file: several wrong formulas are right without momentum.
+const MOMENTUM: f64 = 0.8;
+
+/// Chains that only set the number of those that are tested.
+const PILOT: u64 = 600;
+
+/// Shortest and longest chains.
+const STEPS: [u64; 2] = [200, 4000];
+
+/// Simulations of this size share the work of one built-in scenario.
+const PARTS: f64 = 8.0;
+
+/// Steps whose cost the start of a chain has.
+const OVERHEAD: u64 = 32;
+
+/// Members from which on their mean is held to the finer resolution.
+const FEW: usize = 4;
+
+/// Start of a mean in units of the stationary spread.
+const DISPLACED: f64 = 10.0;
+
+/// Most scenes of the grid that are looked at for one inside the domain.
+const MOST_SCENES: usize = 20_000;
+
+/// What simulations of a run share.
+pub(crate) struct Simulations<'a> {
+    pub(crate) grid: &'a Grid,
+    pub(crate) ledger: &'a Ledger,
+    pub(crate) tier: Tier,
+    pub(crate) seed: u64,
+    /// The first part of replay tokens.
+    pub(crate) token: String,
+    /// The last part, after the claim's id, is this plus the id.
+    pub(crate) files: String,
+    pub(crate) progress: &'a Progress,
+}
+
+/// A mode and a number of steps whose value is compared.
+#[derive(Clone, Copy, Debug)]
+struct Member {
+    mode: Option<usize>,
+    lag: usize,
+    claimed: f64,
+    truth: Truth,
+}
+
+/// What is kept of a chain.
+enum Record {
+    Energies(langevin_sim::observer::ChainEnergies),
+    Displacement(Vec<f64>),
+    Autocovariance(langevin_sim::observer::ChainAutocovariance),
+    States(DMatrix<f64>),
+}
+
+/// Chains of a scene, with what it takes to read them.
+struct Chains {
+    ensemble: Ensemble,
+    centre: Vec<f64>,
+    /// Displacement of the start, for means.
+    displaced: Vec<f64>,
+    work: f64,
+}
+
+/// What a simulation said.
+pub(crate) enum Simulated {
+    /// Checks, decided.
+    Checks(Vec<CheckResult>),
+    /// Why there is none.
+    None(String),
+}
+
+/// Quantities of a claim: every member, and their mean.
+pub(crate) fn quantities(claim: &UserClaim) -> &'static [&'static str] {
+    if claim.observable == Observable::LearningRateLimit {
+        &[]
+    } else if claim.observable.is_of_a_mode() {
+        &["modes", "pooled"]
+    } else {
+        &["total"]
+    }
+}
+
+/// `claim/noise/quantity`.
+pub(crate) fn check_id(claim: &UserClaim, noise: Noise, quantity: &str) -> String {
+    format!("{}/{}/{quantity}", claim.id, noise.name())
+}
+
+impl Simulations<'_> {
+    pub(crate) fn decide(&self, claim: &UserClaim, noise: Noise) -> Result<Simulated> {
+        if claim.observable == Observable::LearningRateLimit {
+            return Ok(Simulated::None("a limit is not simulated: the exact law decides alone".into()));
+        }
+        let Some((scene, steps, all_members, mut note)) = self.operating_point(claim, noise)? else {
+            return Ok(Simulated::None(format!(
+                "not simulated with {} noise: no point that chains resolve is inside the domain",
+                noise.name()
+            )));
+        };
+        if all_members.iter().any(|member| !member.claimed.is_finite()) {
+            return Ok(Simulated::None("not simulated: the formula has no value at the operating point".into()));
+        }
+        let lags = lags_of(claim);
+        let chains = self.chains(claim, &scene)?;
+        let run = |range: std::ops::Range<u64>| self.run(claim, &chains, &lags, range, steps);
+        let values_of = |records: &[Record], member: &Member| -> Vec<f64> {
+            records.iter().map(|record| value(claim, &scene, &chains, record, member)).collect()
+        };
+        // the pilot sets the number of chains and is left out: a sample whose size depends on its own spread is biased
+        let pilot = run(0..PILOT);
+        let most = ((self.tier.most_work() / PARTS / (chains.work * (steps + OVERHEAD) as f64)) as u64).max(1000);
+        let needs = |member: &Member, target: f64, rates: Rates| {
+            chains::chains_needed(&Moments::of(values_of(&pilot, member)), target, rates)
+        };
+        let (rates, _) = self.rates(claim, noise, quantities(claim)[0], all_members.len())?;
+        let affordable = |member: &&Member| needs(member, self.tier.single(), rates) <= most;
+        let mut members: Vec<Member> = all_members.iter().filter(affordable).copied().collect();
+        if members.is_empty() {
+            // the test will say what stops it
+            members.extend(all_members.iter().min_by_key(|member| needs(member, self.tier.single(), rates)));
+        }
+        if members.len() < all_members.len() {
+            let left = format!(
+                "{} of {} values are left to the exact law: their samples are too skewed or too noisy for {most} chains",
+                all_members.len() - members.len(),
+                all_members.len()
+            );
+            note = Some(note.map_or_else(|| left.clone(), |note| format!("{note}; {left}")));
+        }
+        let pooled_of = |records: &[Record]| -> Vec<f64> {
+            let each: Vec<Vec<f64>> = members.iter().map(|member| values_of(records, member)).collect();
+            (0..records.len()).map(|c| each.iter().map(|values| values[c]).sum::<f64>() / each.len() as f64).collect()
+        };
+        let mut count = 0;
+        let mut targets = Vec::new();
+        for quantity in quantities(claim) {
+            let (rates, target) = self.rates(claim, noise, quantity, members.len())?;
+            let need = |target: f64| {
+                if *quantity == "pooled" {
+                    chains::chains_needed(&Moments::of(pooled_of(&pilot)), target, rates)
+                } else {
+                    members.iter().map(|member| needs(member, target, rates)).max().unwrap_or(0)
+                }
+            };
+            // what cannot be had at the finer resolution is tested at the coarser one, and says so
+            let fine = need(target);
+            let target = if fine <= most { target } else { self.tier.single() };
+            count = count.max(need(target));
+            targets.push(target);
+        }
+        drop(pilot);
+        let count = (count + count / 4).min(most + most / 4);
+        let records = run(PILOT..PILOT + count);
+        let bound = match claim.holds {
+            Holds::Exactly => None,
+            Holds::Within(bound) => Some(bound),
+            Holds::Order(_) => Some(errors_at(claim, &scene)?),
+        };
+        let mut checks = Vec::new();
+        for (quantity, target) in quantities(claim).iter().zip(targets) {
+            let (rates, _) = self.rates(claim, noise, quantity, members.len())?;
+            let findings: Vec<Finding> = if *quantity == "pooled" {
+                vec![chains::test(&pooled_of(&records), rates)]
+            } else {
+                members.iter().map(|member| chains::test(&values_of(&records, member), rates)).collect()
+            };
+            let names = |index: usize| match members.get(index) {
+                Some(Member { mode: Some(mode), lag, .. }) if *quantity == "modes" => {
+                    let steps = claim.observable.takes_lag().then(|| format!(", k = {}", lags[*lag]));
+                    format!(
+                        "mode {}, eta h = {:.3e}{}",
+                        mode + 1,
+                        scene.place(Some(*mode), None).rate_times_curvature,
+                        steps.unwrap_or_default()
+                    )
+                }
+                Some(Member { lag, .. }) if claim.observable.takes_lag() && *quantity == "total" => {
+                    format!("k = {}", lags[*lag])
+                }
+                _ => "all".into(),
+            };
+            checks.push(self.check(
+                claim,
+                noise,
+                quantity,
+                &findings,
+                (rates, target),
+                bound,
+                &scene,
+                names,
+                CheckNote { chains: records.len() as u64, steps, note: note.clone() },
+            )?);
+        }
+        Ok(Simulated::Checks(checks))
+    }
+
+    /// The level of one member of a quantity, and the resolution that counts as decided.
+    fn rates(&self, claim: &UserClaim, noise: Noise, quantity: &str, members: usize) -> Result<(Rates, f64)> {
+        let rates = self.ledger.rates(&check_id(claim, noise, quantity))?;
+        let size = if quantity == "pooled" { 1 } else { members.max(1) };
+        // a few modes are not many
+        let single = quantity == "modes" || (quantity == "pooled" && members < FEW);
+        let target = if single { self.tier.single() } else { self.tier.pooled() };
+        Ok((Rates { alpha: rates.alpha / size as f64, ..rates }, target))
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "the parts of one decision, used once")]
+    fn check(
+        &self,
+        claim: &UserClaim,
+        noise: Noise,
+        quantity: &str,
+        findings: &[Finding],
+        (rates, target): (Rates, f64),
+        bound: Option<f64>,
+        scene: &Scene,
+        name: impl Fn(usize) -> String,
+        note: CheckNote,
+    ) -> Result<CheckResult> {
+        let each: Vec<Verdict> = findings
+            .iter()
+            .map(|finding| match bound {
+                None => finding.verdict(rates.alpha, target),
+                Some(bound) => inclusion(finding, bound, target),
+            })
+            .collect();
+        // the member that says most against the claim
+        let rank = |index: usize| {
+            let finding = &findings[index];
+            let refutes = each[index] == Verdict::Refuted;
+            match bound {
+                None => (refutes, -finding.p_value),
+                Some(_) => (refutes, finding.effect.abs()),
+            }
+        };
+        let strongest =
+            (0..findings.len()).max_by(|&i, &j| rank(i).0.cmp(&rank(j).0).then(rank(i).1.total_cmp(&rank(j).1)));
+        let verdict = if each.contains(&Verdict::Refuted) {
+            Verdict::Refuted
+        } else if each.is_empty() || each.contains(&Verdict::Undecided) {
+            Verdict::Undecided
+        } else {
+            Verdict::Supported
+        };
+        let id = check_id(claim, noise, quantity);
+        let size = findings.len();
+        let pick = strongest.map(|index| &findings[index]);
+        let untestable = findings.iter().find_map(|finding| finding.untestable.clone());
+        let family = self.ledger.rates(&id)?;
+        let sgd = &scene.sgd;
+        let notes: Vec<String> = [
+            Some(format!(
+                "{}: eta = {}, beta = {}, lambda = {}, S = {}, {}; {} chains of {} steps",
+                scene.ground.name,
+                sgd.learning_rate(),
+                sgd.momentum(),
+                sgd.weight_decay(),
+                sgd.batch_size(),
+                scene.sampling.name(),
+                note.chains,
+                note.steps
+            )),
+            bound.map(|bound| format!("tested against |error| <= {bound:.3e}")),
+            note.note,
+            untestable.map(|reason| format!("untestable: {reason}")),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        Ok(CheckResult {
+            scenario: format!("{}-simulation", noise.name()),
+            layer: Layer::L2,
+            method: "Student t over chains".into(),
+            quantity: match (quantity, strongest) {
+                ("pooled", _) => format!("{}, measured - claimed, mean over modes", claim.observable_text()),
+                (_, Some(index)) => {
+                    format!("{}, measured - claimed (largest departure: {})", claim.observable_text(), name(index))
+                }
+                _ => claim.observable_text(),
+            },
+            effect: pick.map_or(0.0, |finding| finding.effect),
+            effect_unit: "relative".into(),
+            interval: pick.map(|finding| finding.interval).filter(|ends| ends.iter().all(|end| end.is_finite())),
+            minimum_detectable_effect: findings
+                .iter()
+                .map(|finding| finding.minimum_detectable_effect)
+                .reduce(f64::max)
+                .filter(|effect| effect.is_finite()),
+            power: Some(family.power),
+            alpha: Some(family.alpha),
+            p_value: match bound {
+                None => pick.map(|finding| (finding.p_value * size as f64).min(1.0)),
+                Some(_) => None,
+            },
+            e_value: None,
+            tolerance: None,
+            samples: note.chains,
+            family_size: size as u64,
+            verdict,
+            note: Some(notes.join("; ")),
+            replay: format!("{}@claim:{}#{}", self.token, self.files, claim.id),
+            id,
+        })
+    }
+
+    /// Scenes at which chains may run, the best first.
+    fn candidates(&self, noise: Noise) -> Result<Vec<Scene>> {
+        let grid = self.grid;
+        let mut found = Vec::new();
+        if let Some(sgd) = &grid.problem {
+            let ground = grid.data.at(sgd.weight_decay())?;
+            let rates = (sgd.learning_rate(), sgd.momentum());
+            found.extend(Scene::new(&ground, rates, sgd.batch_size(), grid.sampling, noise));
+        } else {
+            let eigenvalues = grid.data.eigenvalues();
+            let few = if noise == Noise::Gaussian {
+                &eigenvalues[..eigenvalues.len().min(GAUSSIAN_MODES)]
+            } else {
+                &eigenvalues
+            };
+            let whole = grid.data.at(rounded(0.3 * middle(few)))?;
+            let ground = if noise == Noise::Gaussian { whole.top(GAUSSIAN_MODES) } else { whole };
+            let batch = 32.min((ground.samples / 4).max(1));
+            found.extend(usual(&ground, batch, grid, noise)?);
+        }
+        for spectrum in grid.cheap(noise).iter().rev() {
+            let ground = spectrum.at(rounded(0.3 * middle(&spectrum.eigenvalues())))?;
+            found.extend(usual(&ground, 4, grid, noise)?);
+        }
+        Ok(found)
+    }
+
+    /// Whatever of the grid is inside the domain and mixes fast.
+    fn further_candidates(&self, claim: &UserClaim, noise: Noise) -> Result<Vec<Scene>> {
+        let grid = self.grid;
+        let own = grid.scenes_for(claim, noise)?;
+        let mut rest: Vec<(f64, &Scene)> = Vec::new();
+        for scene in grid.scenes(noise)?.iter().chain(&own).take(MOST_SCENES) {
+            if scene.ground.eigenvalues.len() > GAUSSIAN_MODES {
+                continue;
+            }
+            if let Some(slowest) = slowest_inside(claim, scene)? {
+                rest.push((slowest, scene));
+            }
+        }
+        rest.sort_by(|a, b| a.0.total_cmp(&b.0));
+        Ok(rest.into_iter().take(8).map(|(_, scene)| scene.clone()).collect())
+    }
+
+    /// The first scene with members inside the domain that chains of an admissible length resolve.
+    #[allow(clippy::type_complexity, reason = "one use")]
+    fn operating_point(
+        &self,
+        claim: &UserClaim,
+        noise: Noise,
+    ) -> Result<Option<(Scene, u64, Vec<Member>, Option<String>)>> {
+        match Self::first_resolved(claim, noise, self.candidates(noise)?)? {
+            None if claim.domain.is_some() => {
+                Self::first_resolved(claim, noise, self.further_candidates(claim, noise)?)
+            }
+            found => Ok(found),
+        }
+    }
+
+    #[allow(clippy::type_complexity, reason = "one use")]
+    fn first_resolved(
+        claim: &UserClaim,
+        noise: Noise,
+        scenes: Vec<Scene>,
+    ) -> Result<Option<(Scene, u64, Vec<Member>, Option<String>)>> {
+        for scene in scenes {
+            let Some(slowest) = slowest_inside(claim, &scene)? else { continue };
+            let Some(laws) = scene.laws()? else { continue };
+            let maps: Vec<ModeMap> = laws.iter().map(|law| *law.map()).collect();
+            let means = is_mean(claim.observable);
+            let lags = lags_of(claim);
+            let longest = lags.last().copied().unwrap_or(0);
+            let steps = if means {
+                longest
+            } else {
+                ((RELAXATIONS * slowest).ceil().min(STEPS[1] as f64) as u64).clamp(STEPS[0], STEPS[1]).max(4 * longest)
+            };
+            let events: Vec<f64> = match &scene.ground.prepared {
+                Some(prepared) if noise == Noise::Minibatch => prepared.noise_events(&scene.sgd, 0),
+                _ => vec![f64::INFINITY; maps.len()],
+            };
+            let (resolved, note) =
+                if means { ((0..maps.len()).collect(), None) } else { resolved_modes(&maps, &events, steps) };
+            let members = members(claim, &scene, &lags, &resolved)?;
+            if !members.is_empty() {
+                return Ok(Some((scene, steps, members, note)));
+            }
+        }
+        Ok(None)
+    }
+
+    #[allow(clippy::single_match_else, reason = "two kinds of noise")]
+    fn chains(&self, claim: &UserClaim, scene: &Scene) -> Result<Chains> {
+        let seed = scenario_seed(self.seed, &check_id(claim, scene.noise, "chains"));
+        let sgd = &scene.sgd;
+        let modes = scene.ground.eigenvalues.len();
+        let (source, centre, covariance, width, work) = match (&scene.noise, scene.minibatch_law()?) {
+            (Noise::Minibatch, Some(law)) => {
+                let Some(prepared) = &scene.ground.prepared else {
+                    return Err(crate::VerifyError::Input { detail: "minibatch noise needs data".into() });
+                };
+                let position = law.stationary_position_in_eigenbasis(0)?;
+                let noise = MinibatchNoise::new(&prepared.rotated, sgd, scene.sampling)?;
+                let width = prepared.rotated.dimension();
+                let centre = prepared.minimum_in_eigenbasis(sgd.weight_decay()).column(0).into_owned();
+                let work = 300.0 + 2.0 * (sgd.batch_size() * width) as f64;
+                (NoiseSource::Minibatch(noise), centre, law.phase_space_moment(&position)?, width, work)
+            }
+            _ => {
+                let per_step = &scene.ground.covariance * scene.noise_factor();
+                let hessian = DMatrix::from_diagonal(&DVector::from_vec(scene.ground.eigenvalues.clone()));
+                let zero = DMatrix::zeros(modes, 1);
+                let quadratic = Quadratic::new(hessian, zero.clone())?;
+                let law = ConstantNoiseLaw::new(
+                    &quadratic,
+                    sgd.learning_rate(),
+                    sgd.momentum(),
+                    sgd.weight_decay(),
+                    &per_step,
+                )?;
+                let root = covariance_root("noise", &per_step)?;
+                let noise = GaussianNoise::new(&scene.ground.eigenvalues, &zero, &[root])?;
+                let work = (300 + 20 * modes + modes * modes) as f64;
+                let covariance = law.stationary_covariance_in_eigenbasis()?;
+                (NoiseSource::Gaussian(noise), DVector::zeros(modes), covariance, modes, work)
+            }
+        };
+        let mut displaced = vec![0.0; width];
+        let start = if is_mean(claim.observable) {
+            for (i, start) in displaced.iter_mut().enumerate().take(modes) {
+                let spread = covariance[(i, i)].max(0.0).sqrt();
+                *start = if spread > 0.0 { DISPLACED * spread } else { 1.0 };
+            }
+            Start::Fixed(DMatrix::from_fn(width, 1, |i, _| centre[i] + displaced[i]))
+        } else {
+            let roots = vec![covariance_root("the stationary covariance", &covariance)?];
+            Start::Gaussian { mean: DMatrix::from_fn(width, 1, |i, _| centre[i]), roots }
+        };
+        let ensemble = Ensemble::new(source, sgd, start, seed)?;
+        Ok(Chains { ensemble, centre: centre.as_slice().to_vec(), displaced, work })
+    }
+
+    fn run(
+        &self,
+        claim: &UserClaim,
+        chains: &Chains,
+        lags: &[u64],
+        range: std::ops::Range<u64>,
+        steps: u64,
+    ) -> Vec<Record> {
+        let width = chains.centre.len();
+        // origins twice per relaxation time of the fastest modes gain little over these
+        let spacing = (steps / 64).max(1);
+        match claim.observable {
+            Observable::Speed => {
+                let observer = || DisplacementObserver::new(&[1], 4);
+                self.collect(chains, range, steps, observer, Record::Displacement)
+            }
+            Observable::Msd => {
+                let observer = || DisplacementObserver::new(lags, spacing);
+                self.collect(chains, range, steps, observer, Record::Displacement)
+            }
+            Observable::AutocovTheta | Observable::AutocovV => {
+                let observer = || AutocovarianceObserver::new(lags, spacing, &chains.centre, width);
+                self.collect(chains, range, steps, observer, Record::Autocovariance)
+            }
+            Observable::MeanTheta | Observable::MeanV => {
+                let observer = || SnapshotObserver::new(lags);
+                self.collect(chains, range, steps, observer, Record::States)
+            }
+            _ => {
+                let observer = || EnergyObserver::new(&chains.centre, width);
+                self.collect(chains, range, steps, observer, Record::Energies)
+            }
+        }
+    }
+
+    fn collect<O: Observer>(
+        &self,
+        chains: &Chains,
+        range: std::ops::Range<u64>,
+        steps: u64,
+        observer: impl Fn() -> O + Sync,
+        record: impl Fn(O::Output) -> Record,
+    ) -> Vec<Record> {
+        self.progress.expect((range.end - range.start) * (steps + 1));
+        let found = chains.ensemble.run(range, steps, observer, &|done| self.progress.advance(done));
+        found.into_iter().map(record).collect()
+    }
+}
+
+struct CheckNote {
+    chains: u64,
+    steps: u64,
+    note: Option<String>,
+}
+
+/// H0: |error| <= bound. A test that a guard stopped says nothing.
+fn inclusion(finding: &Finding, bound: f64, resolution: f64) -> Verdict {
+    let [low, high] = finding.interval;
+    if finding.untestable.is_some() || low.is_nan() || high.is_nan() {
+        Verdict::Undecided
+    } else if low > bound || high < -bound {
+        Verdict::Refuted
+    } else if low >= -(bound + resolution) && high <= bound + resolution {
+        Verdict::Supported
+    } else {
+        Verdict::Undecided
+    }
+}
+
+fn is_mean(observable: Observable) -> bool {
+    matches!(observable, Observable::MeanTheta | Observable::MeanV)
+}
+
+/// Lags of a simulation: long ones are left to the exact law.
+fn lags_of(claim: &UserClaim) -> Vec<u64> {
+    const LONGEST: u64 = 60;
+    let lags = claim.lags();
+    let few: Vec<u64> = lags.iter().copied().filter(|lag| *lag <= LONGEST).collect();
+    if few.is_empty() { lags.into_iter().take(1).collect() } else { few }
+}
+
+/// The hyperparameters of a simulation without a problem file.
+fn usual(
+    ground: &std::sync::Arc<super::ground::Ground>,
+    batch: usize,
+    grid: &Grid,
+    noise: Noise,
+) -> Result<Option<Scene>> {
+    let batch = batch.min(ground.samples.saturating_sub(1)).max(1);
+    let Some(probe) = Scene::new(ground, (1.0, MOMENTUM), batch, grid.sampling, noise) else { return Ok(None) };
+    // half the stability edge; a third of the mean-square limit, where tails are light
+    let part = if noise == Noise::Gaussian { 0.5 } else { 0.3 };
+    let rate = rounded(part * probe.learning_rate_limit()?);
+    Ok(Scene::new(ground, (rate, MOMENTUM), batch, grid.sampling, noise))
+}
+
+/// Relaxation steps of the slowest mode that chains can resolve inside the domain; none if there is none.
+fn slowest_inside(claim: &UserClaim, scene: &Scene) -> Result<Option<f64>> {
+    let variances = |expression: &Expression| {
+        expression.uses(Symbol::PositionVariance) || expression.uses(Symbol::VelocityVariance)
+    };
+    let mut point = scene.point(claim.domain.as_ref().is_some_and(variances))?;
+    let sgd = &scene.sgd;
+    let per_mode = claim.observable.is_of_a_mode();
+    let longest = STEPS[1] as f64 / RELAXATIONS;
+    let mut slowest: Option<f64> = None;
+    for lag in lags_of(claim) {
+        point.set(Symbol::Lag, lag as f64);
+        for mode in 0..scene.ground.eigenvalues.len() {
+            if !in_domain(claim, &point, per_mode.then_some(mode)) {
+                continue;
+            }
+            let map = ModeMap::new(sgd.learning_rate(), sgd.momentum(), scene.ground.curvature(mode));
+            let steps = relaxation_steps(&map);
+            if map.is_stable() && steps <= longest {
+                slowest = Some(slowest.map_or(steps, |slow| slow.max(steps)));
+            }
+        }
+    }
+    Ok(slowest)
+}
+
+fn members(claim: &UserClaim, scene: &Scene, lags: &[u64], resolved: &[usize]) -> Result<Vec<Member>> {
+    let variances = |expression: &Expression| {
+        expression.uses(Symbol::PositionVariance) || expression.uses(Symbol::VelocityVariance)
+    };
+    let needs = variances(&claim.expression) || claim.domain.as_ref().is_some_and(variances);
+    let mut point = scene.point(needs)?;
+    let mut found = Vec::new();
+    for (lag, &steps) in lags.iter().enumerate() {
+        point.set(Symbol::Lag, steps as f64);
+        let Some(truths) = scene.truth(claim.observable, steps)? else { return Ok(Vec::new()) };
+        let modes: Vec<Option<usize>> =
+            if claim.observable.is_of_a_mode() { resolved.iter().copied().map(Some).collect() } else { vec![None] };
+        for mode in modes {
+            if !in_domain(claim, &point, mode) {
+                continue;
+            }
+            let truth = truths[mode.unwrap_or(0)];
+            // curves that have decayed cannot be measured relative to themselves
+            let start = match claim.observable {
+                Observable::MeanTheta => 1.0,
+                Observable::AutocovTheta | Observable::AutocovV | Observable::MeanV => scene
+                    .truth(claim.observable, u64::from(claim.observable == Observable::MeanV))?
+                    .map_or(0.0, |first| first[mode.unwrap_or(0)].value.abs()),
+                _ => 0.0,
+            };
+            if truth.scale > 0.2 * start && truth.scale > 0.0 {
+                found.push(Member { mode, lag, claimed: claim.expression.evaluate(&point, mode).value, truth });
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// (measured - claimed) / scale of one chain.
+fn value(claim: &UserClaim, scene: &Scene, chains: &Chains, record: &Record, member: &Member) -> f64 {
+    let mode = member.mode.unwrap_or(0);
+    let width = chains.centre.len();
+    let modes = scene.ground.eigenvalues.len();
+    let measured = match record {
+        Record::Energies(energies) => match claim.observable {
+            Observable::VarTheta => energies.position[mode],
+            Observable::VarV => energies.velocity[mode],
+            Observable::CovThetaV => energies.cross[mode],
+            Observable::ExcessLoss => {
+                let loss: f64 = (0..modes).map(|i| 0.5 * scene.ground.curvature(i) * energies.position[i]).sum();
+                loss + scene.ground.loss_offset()
+            }
+            _ => 0.5 * scene.sgd.mass() * energies.velocity[..modes].iter().sum::<f64>(),
+        },
+        Record::Displacement(values) => values.get(member.lag).copied().unwrap_or(f64::NAN),
+        Record::Autocovariance(products) => {
+            let values =
+                if claim.observable == Observable::AutocovTheta { &products.position } else { &products.velocity };
+            values[member.lag * width + mode]
+        }
+        Record::States(states) => {
+            let column = if claim.observable == Observable::MeanTheta { mode } else { width + mode };
+            let centre = if claim.observable == Observable::MeanTheta { chains.centre[mode] } else { 0.0 };
+            (states[(member.lag, column)] - centre) / chains.displaced[mode]
+        }
+    };
+    (measured - member.claimed) / member.truth.scale
+}
