@@ -4,6 +4,7 @@ mod agreement;
 mod certified;
 mod claims;
 mod command_line;
+mod history;
 mod large;
 mod program;
 mod reference_cases;
