@@ -89,8 +89,6 @@ fn baselines_that_cannot_be_used_are_refused() {
     other["data"]["hash"] = json!("0".repeat(64));
     write(here, "other.json", &other);
     check(here, &["--baseline", "other.json"]).refuses(&["other.json", "another problem"]);
-    std::fs::write(here.join("claims.toml"), "").expect("the folder takes files");
-    langevin(here, &["check", "claims.toml", "--baseline", "other.json"]).refuses(&["--baseline"]);
 }
 
 #[test]
@@ -129,6 +127,59 @@ fn evidence_grows_over_runs_with_fresh_seeds() {
     check(here, &["--evidence", "evidence.json"]).refuses(&["evidence.json", "checksum"]);
     assert_eq!(std::fs::read_to_string(here.join("evidence.json")).expect("it is there"), damaged);
     check(here, &["--evidence", "none/evidence.json"]).code.eq(&4).then_some(()).expect("a folder that is not there");
+}
+
+const CLAIM: &str = r#"
+[[claim]]
+id = "sde-variance"
+observable = "var_theta"
+expression = "eta*noise/(2*S*h*(1 - beta))"
+holds = { within = 0.03 }
+where = "eta*h < 0.04"
+noise = "gaussian"
+"#;
+
+const PROBLEM: &str = r#"
+[data]
+source = "inline"
+features = [[1.0, 0.2], [-0.5, 1.0], [0.3, -0.8], [0.9, 0.4], [-1.0, 0.1], [0.2, 0.7]]
+targets = [0.9, 0.1, -0.6, 1.4, -0.8, 0.9]
+[sgd]
+learning_rate = 0.02
+momentum = 0.5
+weight_decay = 0.1
+batch_size = 2
+"#;
+
+#[test]
+fn claims_of_a_user_are_held_against_earlier_runs_too() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let here = folder.path();
+    std::fs::write(here.join("claim.toml"), CLAIM).expect("the folder takes files");
+    std::fs::write(here.join("problem.toml"), PROBLEM).expect("the folder takes files");
+    let run = |more: &[&str]| {
+        let mut arguments = vec!["check", "claim.toml", "--problem", "problem.toml"];
+        arguments.extend(more);
+        langevin(here, &arguments)
+    };
+    let first = run(&["--json"]);
+    assert_eq!(first.code, 0, "{}", first.stderr);
+    write(here, "before.json", &first.json());
+    let same = run(&["--baseline", "before.json", "--evidence", "evidence.json", "--summary", "summary.md"]);
+    assert_eq!(same.code, 0, "{}{}", same.stdout, same.stderr);
+    assert!(same.stdout.contains("nothing changed") && same.stdout.contains("1 run of code"), "{}", same.stdout);
+    assert!(std::fs::read_to_string(here.join("summary.md")).expect("it is written").contains("## Evidence"));
+    // another formula that holds as well: its map has changed, and its evidence starts again
+    let other = CLAIM.replace("eta*noise/", "0.999*eta*noise/");
+    std::fs::write(here.join("claim.toml"), other).expect("the folder takes files");
+    let changed = run(&["--baseline", "before.json", "--evidence", "evidence.json"]);
+    assert_eq!(changed.code, 1, "{}{}", changed.stdout, changed.stderr);
+    for part in ["prediction changed: sde-variance/gaussian/map (of sde-variance)", "evidence started again"] {
+        assert!(changed.stdout.contains(part), "\"{part}\" is not in {}", changed.stdout);
+    }
+    // a report on built-in claims is about something else
+    write(here, "report.json", &check(here, &["--json"]).json());
+    run(&["--baseline", "report.json"]).refuses(&["report.json", "another problem"]);
 }
 
 /// The workflow files are YAML as far as indentation, quotes and tabs go, and run options that exist.

@@ -15,6 +15,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::claim_file::outcome::SCHEMA as CLAIMS_SCHEMA;
 use crate::error::{Result, VerifyError};
 use crate::report::{Prediction, Report, SCHEMA, ScenarioPredictions, Verdict};
 
@@ -196,6 +197,12 @@ impl Baseline {
         })?;
         match document.get("schema").and_then(serde_json::Value::as_str) {
             Some(SCHEMA) => {}
+            Some(CLAIMS_SCHEMA) => {
+                let written = written_claims(&document).ok_or_else(|| {
+                    refuse("it is no whole document of langevin check on claim files, or of an earlier version".into())
+                })?;
+                return Ok(Self { file, written });
+            }
             Some(other) => return Err(refuse(format!("its schema is \"{other}\"; it must be \"{SCHEMA}\""))),
             None => return Err(refuse(format!("it is no report of langevin: it has no schema \"{SCHEMA}\""))),
         }
@@ -284,17 +291,46 @@ impl Baseline {
     }
 }
 
+/// The same part of what `langevin check FILE.toml --json` wrote.
+fn written_claims(document: &serde_json::Value) -> Option<Written> {
+    let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
+    let verdict = |value: &serde_json::Value| serde_json::from_value::<Verdict>(value["verdict"].clone()).ok();
+    let mut claims = Vec::new();
+    for claim in document["claims"].as_array()? {
+        let id = claim["id"].as_str()?;
+        let mut checks = Vec::new();
+        for part in claim["exact"].as_array()? {
+            let id = format!("{id}/{}/exact", part["noise"].as_str()?);
+            checks.push(WrittenCheck { id, verdict: verdict(part)? });
+        }
+        for check in claim["simulation"].as_array()? {
+            checks.push(WrittenCheck { id: text(&check["id"])?, verdict: verdict(check)? });
+        }
+        claims.push(WrittenClaim { checks });
+    }
+    Some(Written {
+        version: text(&document["version"])?,
+        tier: text(&document["tier"])?,
+        seed: document["seed"].as_u64()?,
+        data: WrittenData { name: text(&document["data"])?, hash: text(&document["data_hash"])? },
+        claims,
+        predictions: serde_json::from_value(document["predictions"].clone()).ok()?,
+    })
+}
+
 fn claim_of(check: &str) -> &str {
     check.split('/').next().unwrap_or_default()
 }
 
-/// The claims that checks `claim/scenario/quantity` decide, by scenario.
+/// The claims that checks `claim/scenario/quantity` decide, by scenario; also by `claim/scenario`, which is what predictions
+/// of claim files are about.
 fn claims_by_scenario<'a>(checks: impl Iterator<Item = &'a str>) -> BTreeMap<&'a str, BTreeSet<&'a str>> {
     let mut claims: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for check in checks {
         let mut parts = check.split('/');
         if let (Some(claim), Some(scenario)) = (parts.next(), parts.next()) {
             claims.entry(scenario).or_default().insert(claim);
+            claims.entry(&check[..claim.len() + 1 + scenario.len()]).or_default().insert(claim);
         }
     }
     claims

@@ -12,7 +12,7 @@ use langevin_sim::data::Standardize;
 use serde_json::json;
 
 use crate::baseline::{Baseline, BaselineComparison};
-use crate::claim_file::{CheckGround, CheckOptions, UserClaim, check_claims};
+use crate::claim_file::{CheckGround, CheckOptions, ClaimsReport, UserClaim, check_claims};
 use crate::claims::CLAIMS;
 use crate::compare::{Grid, compare};
 use crate::coverage::COVERAGE;
@@ -358,7 +358,7 @@ fn report(arguments: &ReportArguments) -> Result<u8> {
     for surprise in report.claims.iter().filter(|claim| !claim.as_expected) {
         print(&format!("  {} ({}): {}", surprise.id, surprise.verdict.name(), surprise.headline))?;
     }
-    for line in history_lines(&report) {
+    for line in history_lines(report.evidence.as_ref(), report.baseline.as_ref()) {
         print(&line)?;
     }
     print(&format!("{}", arguments.out.join("report.html").display()))?;
@@ -424,6 +424,7 @@ fn replayed_claim(token: &str) -> Option<(Vec<PathBuf>, String)> {
 /// Checks the claims of files, or one of them again.
 fn check_claim_files(arguments: &CheckArguments, files: &[PathBuf], replayed: Option<String>) -> Result<u8> {
     let common = &arguments.common;
+    let history = History::open(common)?;
     let (tier, seed, source, only) = if let (Some(token), Some(claim)) = (&arguments.replay, replayed) {
         let Replay { tier, seed, source, .. } = Replay::parse(token)?;
         (tier, Seed::Given(seed), source, vec![claim])
@@ -432,21 +433,13 @@ fn check_claim_files(arguments: &CheckArguments, files: &[PathBuf], replayed: Op
             Some(path) => Source::Problem(path.clone()),
             None => Source::Data(common.data.clone()),
         };
-        (common.tier, common.seed.unwrap_or(Seed::Epoch), source, arguments.only.clone())
+        (common.tier, history.seed(common.seed)?, source, arguments.only.clone())
     };
-    for (option, given) in
-        [("--evidence", &common.evidence), ("--baseline", &common.baseline), ("--summary", &arguments.summary)]
-    {
-        if given.is_some() {
-            return Err(VerifyError::Input {
-                detail: format!("{option} is about the built-in claims; it cannot be used with claim files"),
-            });
-        }
-    }
     let claims = UserClaim::read_files(files)?;
-    if let Some(folder) = arguments.junit.as_deref().and_then(Path::parent).filter(|path| !path.as_os_str().is_empty())
-    {
-        create_folder(folder)?;
+    for path in arguments.junit.iter().chain(&arguments.summary) {
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            create_folder(folder)?;
+        }
     }
     let ground = match &source {
         Source::Data(data) => CheckGround::of_data(load(data)?),
@@ -473,11 +466,19 @@ fn check_claim_files(arguments: &CheckArguments, files: &[PathBuf], replayed: Op
         command: format!("langevin check {} --tier {} {target} --seed {}", names.join(" "), tier.name(), seed.value()),
         progress: &progress,
     };
-    let report = with_threads(common.threads, || check_claims(&claims, ground, &options))??;
+    let mut report = with_threads(common.threads, || check_claims(&claims, ground, &options))??;
+    history.apply_to_claims(&mut report, &only)?;
     if let Some(path) = &arguments.junit {
         write_file(path, render::claims_junit(&report).map_err(render_error)?.as_bytes())?;
     }
-    let text = render::claims_text(&report);
+    if let Some(path) = &arguments.summary {
+        write_file(path, render::claims_markdown(&report).as_bytes())?;
+    }
+    let mut text = render::claims_text(&report);
+    for line in history_lines(report.evidence.as_ref(), report.baseline.as_ref()) {
+        text.push_str(&line);
+        text.push('\n');
+    }
     if arguments.json {
         eprint!("{text}");
         let json =
@@ -553,12 +554,40 @@ impl History {
         }
         Ok(())
     }
+
+    /// The same for claims of a user. Their evidence is about their formulas too: when one changes, it starts again.
+    fn apply_to_claims(&self, claims: &mut ClaimsReport, only: &[String]) -> Result<()> {
+        let mut report = render::claims_as_report(claims);
+        if let Some(evidence) = &self.evidence {
+            report.data.hash = claims.evidence_hash();
+            evidence.add(&mut report)?;
+            for (claim, judged) in claims.claims.iter_mut().zip(&report.claims) {
+                claim.verdict = judged.verdict;
+                for check in &mut claim.simulation {
+                    if let Some(new) = judged.checks.iter().find(|one| one.id == check.id) {
+                        check.clone_from(new);
+                    }
+                }
+            }
+            claims.evidence.clone_from(&report.evidence);
+            claims.summary.clone_from(&report.summary);
+            report.data.hash.clone_from(&claims.data_hash);
+        }
+        if let Some(baseline) = &self.baseline {
+            let comparison = baseline.compare(&report, only)?;
+            if !comparison.unchanged {
+                claims.summary.exit_code = 1;
+            }
+            claims.baseline = Some(comparison);
+        }
+        Ok(())
+    }
 }
 
 /// What is new since earlier runs, for a terminal.
-fn history_lines(report: &Report) -> Vec<String> {
-    let evidence = report.evidence.iter().flat_map(AccumulatedEvidence::lines);
-    evidence.chain(report.baseline.iter().flat_map(BaselineComparison::lines)).collect()
+fn history_lines(evidence: Option<&AccumulatedEvidence>, baseline: Option<&BaselineComparison>) -> Vec<String> {
+    let evidence = evidence.into_iter().flat_map(AccumulatedEvidence::lines);
+    evidence.chain(baseline.into_iter().flat_map(BaselineComparison::lines)).collect()
 }
 
 /// `TIER@SEED@SOURCE@CHECK`, the seed in hexadecimal.
@@ -655,7 +684,7 @@ fn check_text(report: &Report) -> String {
             let _ = writeln!(text, "replay: langevin check --replay '{}'", check.replay);
         }
     }
-    for line in history_lines(report) {
+    for line in history_lines(report.evidence.as_ref(), report.baseline.as_ref()) {
         let _ = writeln!(text, "{line}");
     }
     text

@@ -101,6 +101,16 @@ pub fn claims_junit(report: &ClaimsReport) -> Result<String, RenderError> {
     junit::render(&claims::as_report(report), &BTreeMap::new())
 }
 
+/// Verdicts on claims of a user in the form of a report on built-in claims.
+pub(crate) fn claims_as_report(report: &ClaimsReport) -> Report {
+    claims::as_report(report)
+}
+
+/// Verdicts on claims of a user as Markdown.
+pub fn claims_markdown(report: &ClaimsReport) -> String {
+    markdown::render(&claims::as_report(report))
+}
+
 /// A comparison of theories as text for a terminal.
 pub fn comparison_text(comparison: &Comparison) -> String {
     comparison::text(comparison)
