@@ -256,7 +256,7 @@ impl EvidenceFile {
         let used =
             |seed: Seed| -> Result<bool> { Ok(self.read()?.is_some_and(|contents| contents.used(seed.value()))) };
         match given {
-            Some(seed @ Seed::Given(_) | seed @ Seed::Epoch) => Ok(seed),
+            Some(seed @ (Seed::Given(_) | Seed::Epoch)) => Ok(seed),
             Some(fresh @ Seed::Fresh(_)) if !used(fresh)? => Ok(fresh),
             Some(Seed::Fresh(_)) | None => {
                 // seeds have 32 bits: after 10^5 runs one in 40000 is a repetition

@@ -19,7 +19,7 @@ momentum = 0.5
 weight_decay = 0.1
 batch_size = 2
 "#;
-    Problem::parse("problem", text, Path::new("")).unwrap()
+    Problem::parse("problem", text, Path::new("")).expect("the problem is valid")
 }
 
 #[test]
@@ -45,7 +45,12 @@ fn without_the_factor_it_is_right_to_first_order() {
 #[test]
 fn and_not_exactly() {
     let sde = |m: &Symbols<'_>| m.eta * m.noise / (2.0 * m.batch_size * m.h * (1.0 - m.beta));
-    let outcome = Claim::new("sde-variance", "var_theta", sde).exactly().gaussian().on(problem()).check().unwrap();
+    let outcome = Claim::new("sde-variance", "var_theta", sde)
+        .exactly()
+        .gaussian()
+        .on(problem())
+        .check()
+        .expect("it can be checked");
     assert_eq!(outcome.verdict(), Verdict::Refuted);
     let message = outcome.to_string();
     for part in ["refuted", "sde-variance", "Off by", "alpha = ", "minimum detectable effect", "LANGEVIN_SEED="] {

@@ -49,13 +49,17 @@ fn energies_balance_with_the_mass_of_the_discrete_process() {
     Experiment::on(Setting::small())
         .estimator(EnergyRatio { mass: 0.5 * (1.0 + beta) })
         .check()
-        .unwrap()
+        .expect("it can be checked")
         .assert_supported();
 }
 
 #[test]
 fn and_not_with_half_the_learning_rate() {
-    Experiment::on(Setting::small()).estimator(EnergyRatio { mass: 0.5 }).check().unwrap().assert_refuted();
+    Experiment::on(Setting::small())
+        .estimator(EnergyRatio { mass: 0.5 })
+        .check()
+        .expect("it can be checked")
+        .assert_refuted();
 }
 
 /// What is claimed to be zero needs a scale, and every number an expectation.
@@ -81,7 +85,10 @@ fn estimators_that_make_no_sense_are_refused() {
         (vec![f64::NAN], vec![0.0], "must be finite"),
         (vec![1.0, 2.0], vec![1.0], "measured 1 numbers"),
     ] {
-        let error = Experiment::on(Setting::small()).estimator(Wrong { expected, measured }).check().unwrap_err();
+        let error = Experiment::on(Setting::small())
+            .estimator(Wrong { expected, measured })
+            .check()
+            .expect_err("it is refused");
         assert!(error.to_string().contains("\"wrong\"") && error.to_string().contains(part), "{error}");
     }
 }

@@ -6,18 +6,22 @@ use langevin_verify::theorist::{Chain, Experiment, Outcome, Setting, Simulator, 
 
 fn with(bug: Bug) -> Outcome {
     let setting = Setting::small();
-    Experiment::on(setting.clone()).simulator(PlainSgd::with_bug(setting, bug)).check().unwrap()
+    Experiment::on(setting.clone()).simulator(PlainSgd::with_bug(setting, bug)).check().expect("it can be checked")
 }
 
 #[test]
 fn plain_loops_are_right() {
     let setting = Setting::small();
-    Experiment::on(setting.clone()).simulator(PlainSgd::new(setting)).check().unwrap().assert_supported();
+    Experiment::on(setting.clone())
+        .simulator(PlainSgd::new(setting))
+        .check()
+        .expect("it can be checked")
+        .assert_supported();
 }
 
 #[test]
 fn langevins_own_simulator_is_right() {
-    Experiment::on(Setting::small()).check().unwrap().assert_supported();
+    Experiment::on(Setting::small()).check().expect("it can be checked").assert_supported();
 }
 
 #[test]
@@ -106,7 +110,8 @@ fn chains_that_cannot_be_used_are_refused() {
         (not_a_number, "not finite"),
     ];
     for (wrong, part) in cases {
-        let error = Experiment::on(Setting::small()).simulator(Wrong(wrong)).check().unwrap_err().to_string();
+        let error =
+            Experiment::on(Setting::small()).simulator(Wrong(wrong)).check().expect_err("it is refused").to_string();
         assert!(error.contains("\"wrong\"") && error.contains(part), "{error}");
     }
 }

@@ -52,8 +52,8 @@ fn attention(report: &Report) -> String {
 /// What changed since the baseline, and the evidence of all runs.
 fn history(report: &Report) -> String {
     let section = |title: &str, lines: Vec<String>| {
-        let items: String = lines.iter().map(|line| format!("- {}\n", escape(line))).collect();
-        format!("\n## {title}\n\n{items}")
+        let items: Vec<String> = lines.iter().map(|line| format!("- {}", escape(line))).collect();
+        format!("\n## {title}\n\n{}\n", items.join("\n"))
     };
     let baseline = report.baseline.as_ref().map(|one| section("Baseline", one.lines()));
     let evidence = report.evidence.as_ref().map(|one| section("Evidence over all runs", one.lines()));

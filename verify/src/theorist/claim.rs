@@ -205,17 +205,17 @@ impl Claim {
             ClaimNoise::Minibatch => "minibatch",
             ClaimNoise::Both => "both",
         };
-        let mut document = format!(
-            "[[claim]]\nid = {}\nobservable = {}\nexpression = {}\nholds = {}\nnoise = \"{noise}\"\n",
+        let domain = match &self.domain {
+            Some(Source::Text(condition)) => format!("where = {}\n", quoted(condition)),
+            _ => String::new(),
+        };
+        format!(
+            "[[claim]]\nid = {}\nobservable = {}\nexpression = {}\nholds = {}\nnoise = \"{noise}\"\n{domain}",
             quoted(&self.id),
             quoted(&self.observable),
             text(&self.formula),
             self.holds
-        );
-        if let Some(Source::Text(condition)) = &self.domain {
-            document.push_str(&format!("where = {}\n", quoted(condition)));
-        }
-        document
+        )
     }
 
     /// Decides the claim.
