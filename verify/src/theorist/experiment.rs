@@ -144,12 +144,15 @@ impl<'a> Experiment<'a> {
                 (p_values.fold(1.0, f64::min) * expected.len() as f64).min(1.0)
             }));
         }
-        let mut needed = chains::FEWEST_CHAINS as u64;
+        // what ranks refute is decided: then the other statistics get the fewest chains, not as many as wild tails ask for
+        let mut decided = false;
         for (family, estimator) in estimators.iter().enumerate() {
+            let alpha = rates(estimator.as_ref())?.alpha;
+            decided |= by_ranks[family].is_some_and(|p| p <= alpha);
+        }
+        let mut needed = chains::FEWEST_CHAINS as u64;
+        for (family, estimator) in estimators.iter().enumerate().take(if decided { 0 } else { estimators.len() }) {
             let Rates { alpha, power } = rates(estimator.as_ref())?;
-            if by_ranks[family].is_some_and(|p| p <= alpha) {
-                continue;
-            }
             let size = measured.expected[family].len();
             let rates = Rates { alpha: alpha / size as f64, power };
             for member in 0..size {
