@@ -5,6 +5,7 @@ mod certified;
 mod claims;
 mod command_line;
 mod corpora;
+mod history;
 mod kill_matrix;
 mod large;
 mod program;

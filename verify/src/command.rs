@@ -11,12 +11,14 @@ use langevin_sim::Dataset;
 use langevin_sim::data::Standardize;
 use serde_json::json;
 
-use crate::claim_file::{CheckGround, CheckOptions, UserClaim, check_claims};
+use crate::baseline::{Baseline, BaselineComparison};
+use crate::claim_file::{CheckGround, CheckOptions, ClaimsReport, UserClaim, check_claims};
 use crate::claims::CLAIMS;
 use crate::compare::{Grid, compare};
 use crate::coverage::COVERAGE;
 use crate::document;
 use crate::error::{Result, VerifyError};
+use crate::evidence::{AccumulatedEvidence, EvidenceFile};
 use crate::interruption;
 use crate::modes_run::{ModesProblem, ModesRun, run_modes};
 use crate::output::{create_folder, print, write_file};
@@ -42,7 +44,8 @@ struct Cli {
     command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 every verdict is as expected; 1 a claim is refuted, or a wrong theory is not; \
+const EXIT_CODES: &str = "Exit codes: 0 every verdict is as expected; 1 a claim is refuted, or a wrong theory is not, \
+or something changed since the baseline; \
 2 the input or the usage is wrong; 3 a claim is undecided; 4 interrupted, or output could not be written.";
 
 #[derive(Debug, Subcommand)]
@@ -103,6 +106,12 @@ struct CommonArguments {
     /// Worker threads (default: one per core); the numbers do not depend on it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
+    /// An earlier report.json: a prediction or verdict that changed, or a check that vanished, is a failure (exit code 1)
+    #[arg(long, value_name = "REPORT")]
+    baseline: Option<PathBuf>,
+    /// Multiply the evidence of this run into a file, made if it is not there; the seed is fresh unless it is given
+    #[arg(long, value_name = "FILE")]
+    evidence: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -122,11 +131,14 @@ struct CheckArguments {
     /// Write JUnit XML to this file
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
+    /// Write a Markdown summary to this file, for the page of a CI job
+    #[arg(long, value_name = "FILE")]
+    summary: Option<PathBuf>,
     /// Only these claims or checks
     #[arg(long, value_name = "ID", num_args = 1..)]
     only: Vec<String>,
     /// Repeat one check exactly as a report printed it
-    #[arg(long, value_name = "TOKEN", conflicts_with_all = ["files", "only", "seed", "tier", "problem", "data"])]
+    #[arg(long, value_name = "TOKEN", conflicts_with_all = ["files", "only", "seed", "tier", "problem", "data", "evidence"])]
     replay: Option<String>,
 }
 
@@ -324,16 +336,19 @@ fn load(source: &str) -> Result<Dataset> {
 
 fn report(arguments: &ReportArguments) -> Result<u8> {
     let common = &arguments.common;
-    let seed = common.seed.unwrap_or(Seed::Epoch);
+    let history = History::open(common)?;
+    let seed = history.seed(common.seed)?;
     // a folder that cannot be written must not cost a run
     create_folder(&arguments.out)?;
     let source = Source::Data(common.data.clone());
     let command =
         format!("langevin report --tier {} --data {} --seed {}", common.tier.name(), common.data, seed.value());
-    let report = verdicts(&source, common.tier, seed, &[], command, common.threads)?;
+    let progress = Progress::on_terminal();
+    let job = Job { tier: common.tier, seed, only: &[], command, threads: common.threads };
+    let report = verdicts(&source, job, &history, &progress)?;
     let json = to_json(&report)?;
     let html = render::html(&report).map_err(render_error)?;
-    let junit = render::junit(&report).map_err(render_error)?;
+    let junit = render::junit_timed(&report, &progress.timings()).map_err(render_error)?;
     let files =
         [("report.json", json), ("junit.xml", junit), ("summary.md", render::markdown(&report)), ("report.html", html)];
     for (name, text) in &files {
@@ -344,7 +359,10 @@ fn report(arguments: &ReportArguments) -> Result<u8> {
         print(&line)?;
     }
     for surprise in report.claims.iter().filter(|claim| !claim.as_expected) {
-        print(&format!("  {} ({}): {}", surprise.id, verdict_name(surprise.verdict), surprise.headline))?;
+        print(&format!("  {} ({}): {}", surprise.id, surprise.verdict.name(), surprise.headline))?;
+    }
+    for line in history_lines(report.evidence.as_ref(), report.baseline.as_ref()) {
+        print(&line)?;
     }
     print(&format!("{}", arguments.out.join("report.html").display()))?;
     Ok(report.summary.exit_code)
@@ -358,6 +376,7 @@ fn check(arguments: &CheckArguments) -> Result<u8> {
         return check_claim_files(arguments, &arguments.files, None);
     }
     let common = &arguments.common;
+    let history = History::open(common)?;
     let (source, tier, seed, only) = if let Some(token) = &arguments.replay {
         let Replay { tier, seed, source, check } = Replay::parse(token)?;
         (source, tier, Seed::Given(seed), vec![check])
@@ -366,22 +385,27 @@ fn check(arguments: &CheckArguments) -> Result<u8> {
             Some(path) => Source::Problem(path.clone()),
             None => Source::Data(common.data.clone()),
         };
-        (source, common.tier, common.seed.unwrap_or(Seed::Epoch), arguments.only.clone())
+        (source, common.tier, history.seed(common.seed)?, arguments.only.clone())
     };
     let target = match &source {
         Source::Data(data) => format!("--data {data}"),
         Source::Problem(path) => format!("--problem {}", path.display()),
     };
     let command = format!("langevin check --tier {} {target} --seed {}", tier.name(), seed.value());
-    if let Some(path) = &arguments.junit {
+    for path in arguments.junit.iter().chain(&arguments.summary) {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         if let Some(folder) = folder {
             create_folder(folder)?;
         }
     }
-    let report = verdicts(&source, tier, seed, &only, command, common.threads)?;
+    let progress = Progress::on_terminal();
+    let job = Job { tier, seed, only: &only, command, threads: common.threads };
+    let report = verdicts(&source, job, &history, &progress)?;
     if let Some(path) = &arguments.junit {
-        write_file(path, render::junit(&report).map_err(render_error)?.as_bytes())?;
+        write_file(path, render::junit_timed(&report, &progress.timings()).map_err(render_error)?.as_bytes())?;
+    }
+    if let Some(path) = &arguments.summary {
+        write_file(path, render::markdown(&report).as_bytes())?;
     }
     let text = check_text(&report);
     if arguments.json {
@@ -403,6 +427,7 @@ fn replayed_claim(token: &str) -> Option<(Vec<PathBuf>, String)> {
 /// Checks the claims of files, or one of them again.
 fn check_claim_files(arguments: &CheckArguments, files: &[PathBuf], replayed: Option<String>) -> Result<u8> {
     let common = &arguments.common;
+    let history = History::open(common)?;
     let (tier, seed, source, only) = if let (Some(token), Some(claim)) = (&arguments.replay, replayed) {
         let Replay { tier, seed, source, .. } = Replay::parse(token)?;
         (tier, Seed::Given(seed), source, vec![claim])
@@ -411,12 +436,13 @@ fn check_claim_files(arguments: &CheckArguments, files: &[PathBuf], replayed: Op
             Some(path) => Source::Problem(path.clone()),
             None => Source::Data(common.data.clone()),
         };
-        (common.tier, common.seed.unwrap_or(Seed::Epoch), source, arguments.only.clone())
+        (common.tier, history.seed(common.seed)?, source, arguments.only.clone())
     };
     let claims = UserClaim::read_files(files)?;
-    if let Some(folder) = arguments.junit.as_deref().and_then(Path::parent).filter(|path| !path.as_os_str().is_empty())
-    {
-        create_folder(folder)?;
+    for path in arguments.junit.iter().chain(&arguments.summary) {
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            create_folder(folder)?;
+        }
     }
     let ground = match &source {
         Source::Data(data) => CheckGround::of_data(load(data)?),
@@ -443,11 +469,19 @@ fn check_claim_files(arguments: &CheckArguments, files: &[PathBuf], replayed: Op
         command: format!("langevin check {} --tier {} {target} --seed {}", names.join(" "), tier.name(), seed.value()),
         progress: &progress,
     };
-    let report = with_threads(common.threads, || check_claims(&claims, ground, &options))??;
+    let mut report = with_threads(common.threads, || check_claims(&claims, ground, &options))??;
+    history.apply_to_claims(&mut report, &only)?;
     if let Some(path) = &arguments.junit {
         write_file(path, render::claims_junit(&report).map_err(render_error)?.as_bytes())?;
     }
-    let text = render::claims_text(&report);
+    if let Some(path) = &arguments.summary {
+        write_file(path, render::claims_markdown(&report).as_bytes())?;
+    }
+    let mut text = render::claims_text(&report);
+    for line in history_lines(report.evidence.as_ref(), report.baseline.as_ref()) {
+        text.push_str(&line);
+        text.push('\n');
+    }
     if arguments.json {
         eprint!("{text}");
         let json =
@@ -459,20 +493,104 @@ fn check_claim_files(arguments: &CheckArguments, files: &[PathBuf], replayed: Op
     Ok(report.summary.exit_code)
 }
 
-fn verdicts(
-    source: &Source,
+/// A run of built-in claims, as the command line asks for it.
+struct Job<'a> {
     tier: Tier,
     seed: Seed,
-    only: &[String],
+    only: &'a [String],
     command: String,
     threads: Option<u16>,
-) -> Result<Report> {
-    let progress = Progress::on_terminal();
+}
+
+fn verdicts(source: &Source, job: Job<'_>, history: &History, progress: &Progress) -> Result<Report> {
+    let Job { tier, seed, only, command, threads } = job;
     let text = source.text();
-    with_threads(threads, || {
+    let mut report = with_threads(threads, || {
         let plan = source.plan(tier)?;
-        run(&plan, &RunOptions { tier, seed, only, source: &text, command, progress: &progress })
-    })?
+        history.admit(&plan.prepared.dataset.name, &plan.problem_hash, seed)?;
+        run(&plan, &RunOptions { tier, seed, only, source: &text, command, progress })
+    })??;
+    history.apply(&mut report, only)?;
+    Ok(report)
+}
+
+/// What a run is held against besides its claims: an earlier report, and the evidence of earlier runs.
+struct History {
+    baseline: Option<Baseline>,
+    evidence: Option<EvidenceFile>,
+}
+
+impl History {
+    /// Reads both, so that a file that cannot be used costs no run.
+    fn open(common: &CommonArguments) -> Result<Self> {
+        Ok(Self {
+            baseline: common.baseline.as_deref().map(Baseline::read).transpose()?,
+            evidence: common.evidence.as_deref().map(EvidenceFile::open).transpose()?,
+        })
+    }
+
+    fn seed(&self, given: Option<Seed>) -> Result<Seed> {
+        match &self.evidence {
+            Some(evidence) => evidence.seed(given),
+            None => Ok(given.unwrap_or(Seed::Epoch)),
+        }
+    }
+
+    /// Whether a problem and a seed fit, known before anything runs.
+    fn admit(&self, name: &str, problem_hash: &str, seed: Seed) -> Result<()> {
+        if let Some(baseline) = &self.baseline {
+            baseline.require_same_problem(name, problem_hash)?;
+        }
+        self.evidence.as_ref().map_or(Ok(()), |evidence| evidence.require_new(seed.value(), problem_hash))
+    }
+
+    fn apply(&self, report: &mut Report, only: &[String]) -> Result<()> {
+        if let Some(evidence) = &self.evidence {
+            evidence.add(report)?;
+        }
+        if let Some(baseline) = &self.baseline {
+            let comparison = baseline.compare(report, only)?;
+            if !comparison.unchanged {
+                report.summary.exit_code = 1;
+            }
+            report.baseline = Some(comparison);
+        }
+        Ok(())
+    }
+
+    /// The same for claims of a user. Their evidence is about their formulas too: when one changes, it starts again.
+    fn apply_to_claims(&self, claims: &mut ClaimsReport, only: &[String]) -> Result<()> {
+        let mut report = render::claims_as_report(claims);
+        if let Some(evidence) = &self.evidence {
+            report.data.hash = claims.evidence_hash();
+            evidence.add(&mut report)?;
+            for (claim, judged) in claims.claims.iter_mut().zip(&report.claims) {
+                claim.verdict = judged.verdict;
+                for check in &mut claim.simulation {
+                    if let Some(new) = judged.checks.iter().find(|one| one.id == check.id) {
+                        check.clone_from(new);
+                    }
+                }
+            }
+            claims.evidence.clone_from(&report.evidence);
+            claims.summary.clone_from(&report.summary);
+            report.data.hash.clone_from(&claims.data_hash);
+        }
+        if let Some(baseline) = &self.baseline {
+            let comparison = baseline.compare(&report, only)?;
+            if !comparison.unchanged {
+                claims.summary.exit_code = 1;
+            }
+            claims.baseline = Some(comparison);
+        }
+        Ok(())
+    }
+}
+
+/// What is new since earlier runs, for a terminal.
+fn history_lines(evidence: Option<&AccumulatedEvidence>, baseline: Option<&BaselineComparison>) -> Vec<String> {
+    let evidence = evidence.into_iter().flat_map(AccumulatedEvidence::lines);
+    evidence.chain(baseline.into_iter().flat_map(BaselineComparison::lines)).collect()
 }
 
 /// `TIER@SEED@SOURCE@CHECK`, the seed in hexadecimal.
@@ -529,14 +647,6 @@ fn kill_lines(report: &Report) -> Vec<String> {
     render::kill_matrix_line(report).into_iter().chain(living).collect()
 }
 
-fn verdict_name(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Supported => "supported",
-        Verdict::Refuted => "refuted",
-        Verdict::Undecided => "undecided",
-    }
-}
-
 /// Claims with their checks, one line each.
 fn check_text(report: &Report) -> String {
     use std::fmt::Write;
@@ -545,7 +655,7 @@ fn check_text(report: &Report) -> String {
     for claim in &report.claims {
         let mark = if claim.as_expected { "ok  " } else { "!!  " };
         let wrong = if claim.expectation == Expectation::Refuted { " (must be refuted)" } else { "" };
-        let _ = writeln!(text, "{mark}{} {}{wrong}: {}", verdict_name(claim.verdict), claim.id, claim.headline);
+        let _ = writeln!(text, "{mark}{} {}{wrong}: {}", claim.verdict.name(), claim.id, claim.headline);
         for check in &claim.checks {
             let number = |value: f64| {
                 if check.effect_unit == "relative" && value.abs() >= 1e-5 {
@@ -567,7 +677,7 @@ fn check_text(report: &Report) -> String {
             let _ = writeln!(
                 text,
                 "      {:<10}{}: effect {}, {resolution}{evidence}{}",
-                verdict_name(check.verdict),
+                check.verdict.name(),
                 check.id,
                 number(check.effect),
                 check.note.as_ref().map_or_else(String::new, |note| format!(" [{note}]"))
@@ -586,6 +696,9 @@ fn check_text(report: &Report) -> String {
         for check in claim.checks.iter().filter(|check| check.verdict != expected) {
             let _ = writeln!(text, "replay: langevin check --replay '{}'", check.replay);
         }
+    }
+    for line in history_lines(report.evidence.as_ref(), report.baseline.as_ref()) {
+        let _ = writeln!(text, "{line}");
     }
     text
 }

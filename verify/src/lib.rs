@@ -12,13 +12,17 @@
 //! | [`mutant`] | wrong theories that the checks must see, and the kill matrix |
 //! | [`statistics`] | the tests |
 //! | [`run`](mod@run) | plan in, [`report::Report`] out |
+//! | [`baseline`] | what changed since an earlier report |
+//! | [`evidence`] | e-values multiplied over runs |
 //! | [`render`] | the report as HTML, JUnit, Markdown |
 //! | [`predict`](mod@predict) | theory only |
 //! | [`simulate`](mod@simulate) | simulation only: long runs, sweeps, shards |
 //! | [`modes_run`] | simulation of large problems, projected on top eigenvectors |
 //! | [`compare`](mod@compare) | rival theories against the exact law, and that against simulation |
+//! | [`theorist`] | tests of formulas, estimators and simulators in a crate of your own |
 //! | [`command`] | the command line |
 
+pub mod baseline;
 pub mod claim_file;
 pub mod claims;
 pub mod command;
@@ -26,6 +30,7 @@ pub mod compare;
 pub mod coverage;
 pub mod document;
 pub mod error;
+pub mod evidence;
 mod interruption;
 pub mod ledger;
 pub mod modes_run;
@@ -44,6 +49,7 @@ pub mod seed;
 pub mod simulate;
 pub mod statistics;
 pub mod sweep;
+pub mod theorist;
 pub mod tier;
 
 pub use error::{Result, VerifyError};

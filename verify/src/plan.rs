@@ -20,6 +20,7 @@ use crate::scenario::{
     GaussianExact, Identities, OrnsteinUhlenbeckExact, Oscillation, PhaseSpaceRotation, Prepared, Reshuffled, Scenario,
     StabilityEdge, StationaryMinibatch, Sweeps, TinyMinibatch,
 };
+use crate::simulate::{data_hash, settings_hash};
 use crate::tier::Tier;
 
 /// Fraction of the largest mean-square stable learning rate at which stationary scenarios run.
@@ -46,11 +47,18 @@ pub struct Plan {
     pub complete: bool,
     /// The error budget over all their checks.
     pub ledger: Ledger,
+    /// Hash of the data and, for a problem file, of its settings.
+    pub problem_hash: String,
 }
 
 impl Plan {
     /// A plan of scenarios about the data set, followed by those that are not.
-    fn new(prepared: Arc<Prepared>, mut scenarios: Vec<Box<dyn Scenario>>, tier: Tier) -> Result<Self> {
+    fn new(
+        prepared: Arc<Prepared>,
+        problem_hash: String,
+        mut scenarios: Vec<Box<dyn Scenario>>,
+        tier: Tier,
+    ) -> Result<Self> {
         let own = scenarios.len();
         scenarios.extend(fixed_scenarios(tier)?);
         let weights = scenarios.iter().flat_map(|scenario| {
@@ -59,7 +67,7 @@ impl Plan {
             checks.into_iter().filter_map(move |spec| spec.weight.map(|weight| (spec.id(&id), weight)))
         });
         let ledger = Ledger::new(weights)?;
-        Ok(Self { prepared, scenarios, own, complete: false, ledger })
+        Ok(Self { prepared, scenarios, own, complete: false, ledger, problem_hash })
     }
 
     /// The main job on a data set.
@@ -126,7 +134,8 @@ impl Plan {
         // slow directions are what diffuses for long: no weight decay, as far as there is noise without it
         let free = if has_noise(&prepared, 0.0)? { 0.0 } else { decay };
         scenarios.push(Box::new(sweeps(&prepared, main, free, tier)?));
-        Ok(Self { complete: true, ..Self::new(prepared, scenarios, tier)? })
+        let hash = data_hash(&prepared.dataset);
+        Ok(Self { complete: true, ..Self::new(prepared, hash, scenarios, tier)? })
     }
 
     /// A user's problem file: its own hyperparameters, and the scenarios that do not depend on data.
@@ -135,6 +144,7 @@ impl Plan {
     /// [`VerifyError::Theory`] for a problem without a stationary law.
     pub fn for_problem(problem: Problem, tier: Tier) -> Result<Self> {
         let Problem { data, sgd, sampling, noise, .. } = problem;
+        let hash = settings_hash(&data, &sgd, sampling, noise);
         let prepared = Prepared::new(data)?;
         if prepared.quadratic.rank() == 0 {
             return Err(VerifyError::Input { detail: "all features are zero; at least one must vary".into() });
@@ -173,7 +183,7 @@ impl Plan {
                 scenarios.push(Box::new(stationary(&prepared, sgd, sampling, tier, true)));
             }
         }
-        Self::new(prepared, scenarios, tier)
+        Self::new(prepared, hash, scenarios, tier)
     }
 }
 

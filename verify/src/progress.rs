@@ -1,6 +1,7 @@
 //! Progress: a bar with rate and remaining time on a terminal; where standard error is no terminal, a line now and then for
 //! runs that ask for it.
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,8 @@ const LOG_INTERVAL: Duration = Duration::from_secs(60);
 pub struct Progress {
     bar: ProgressBar,
     logged: Mutex<Instant>,
+    /// What was named, and when.
+    named: Mutex<Vec<(String, Instant)>>,
     /// Whether to say anything at all.
     silent: bool,
 }
@@ -28,17 +31,32 @@ impl Progress {
             bar.set_style(style);
         }
         bar.enable_steady_tick(Duration::from_millis(250));
-        Self { bar, logged: Mutex::new(Instant::now()), silent: false }
+        Self { bar, logged: Mutex::new(Instant::now()), named: Mutex::default(), silent: false }
     }
 
     /// No bar at all.
     pub fn hidden() -> Self {
-        Self { bar: ProgressBar::hidden(), logged: Mutex::new(Instant::now()), silent: true }
+        Self { bar: ProgressBar::hidden(), logged: Mutex::new(Instant::now()), named: Mutex::default(), silent: true }
     }
 
     /// Names what is running.
     pub fn name(&self, text: &str) {
         self.bar.set_message(text.to_owned());
+        if let Ok(mut named) = self.named.lock() {
+            named.push((text.to_owned(), Instant::now()));
+        }
+    }
+
+    /// Wall-clock time of everything that was named, up to the next name or [`finish`](Self::finish). Reports hold no
+    /// times, so that equal runs give equal bytes; CI systems want them.
+    pub fn timings(&self) -> BTreeMap<String, Duration> {
+        let mut timings: BTreeMap<String, Duration> = BTreeMap::new();
+        if let Ok(named) = self.named.lock() {
+            for pair in named.windows(2) {
+                *timings.entry(pair[0].0.clone()).or_default() += pair[1].1.duration_since(pair[0].1);
+            }
+        }
+        timings
     }
 
     /// More chain-steps to come.
@@ -85,5 +103,8 @@ impl Progress {
     /// Takes the bar away.
     pub fn finish(&self) {
         self.bar.finish_and_clear();
+        if let Ok(mut named) = self.named.lock() {
+            named.push((String::new(), Instant::now()));
+        }
     }
 }

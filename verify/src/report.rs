@@ -5,6 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::baseline::BaselineComparison;
+use crate::evidence::AccumulatedEvidence;
+
 /// Version of the JSON form; changes when a field changes its meaning or disappears.
 pub const SCHEMA: &str = "langevin-report/1";
 
@@ -51,6 +54,17 @@ pub enum Verdict {
     Refuted,
     /// The budget ended, or the data cannot be tested, before either could be said.
     Undecided,
+}
+
+impl Verdict {
+    /// The name used in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Supported => "supported",
+            Self::Refuted => "refuted",
+            Self::Undecided => "undecided",
+        }
+    }
 }
 
 /// One decision: one quantity of one claim in one scenario.
@@ -229,6 +243,31 @@ pub struct Summary {
     pub exit_code: u8,
 }
 
+impl Summary {
+    /// Counts claims, and says what they mean for the command's exit.
+    pub fn of(claims: &[ClaimResult]) -> Self {
+        let mut summary = Self::default();
+        for claim in claims {
+            summary.checks += claim.checks.len();
+            match (claim.expectation, claim.verdict) {
+                (Expectation::Supported, Verdict::Supported) => summary.supported += 1,
+                (Expectation::Supported, Verdict::Refuted) => summary.refuted_unexpectedly += 1,
+                (Expectation::Refuted, Verdict::Refuted) => summary.refuted_as_required += 1,
+                (Expectation::Refuted, Verdict::Supported) => summary.not_refuted += 1,
+                (_, Verdict::Undecided) => summary.undecided += 1,
+            }
+        }
+        summary.exit_code = if summary.refuted_unexpectedly + summary.not_refuted > 0 {
+            1
+        } else if summary.undecided > 0 {
+            3
+        } else {
+            0
+        };
+        summary
+    }
+}
+
 /// The data set of the run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DataSummary {
@@ -250,6 +289,35 @@ pub struct DataSummary {
     pub hessian_trace: f64,
     /// Largest and smallest nonzero eigenvalue of the Hessian.
     pub curvature_range: [f64; 2],
+    /// SHA-256 of the numbers of the data and, for a problem file, of its hyperparameters: runs of equal hashes answer the
+    /// same question.
+    #[serde(default)]
+    pub hash: String,
+}
+
+/// Numbers that the theory says about a scenario, computed without random numbers: what a later run is compared with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Prediction {
+    /// What they are, e.g. `position_variance`.
+    pub name: String,
+    /// One number, or one per mode, lag, step or setting.
+    pub values: Vec<f64>,
+}
+
+impl Prediction {
+    /// A prediction of one number or several.
+    pub fn new(name: &str, values: impl IntoIterator<Item = f64>) -> Self {
+        Self { name: name.into(), values: values.into_iter().collect() }
+    }
+}
+
+/// The predictions of one scenario.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ScenarioPredictions {
+    /// Scenario id.
+    pub scenario: String,
+    /// Its predictions.
+    pub predictions: Vec<Prediction>,
 }
 
 /// One simulated problem.
@@ -672,6 +740,15 @@ pub struct Report {
     /// Mutants against checks.
     #[serde(default)]
     pub kill_matrix: KillMatrix,
+    /// What the theory says about the scenarios.
+    #[serde(default)]
+    pub predictions: Vec<ScenarioPredictions>,
+    /// What changed since an earlier report.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<BaselineComparison>,
+    /// The evidence of all runs of this code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<AccumulatedEvidence>,
     /// Numbers behind the plots.
     pub figures: Figures,
     /// The paper's own settings (Tables 1 to 4).

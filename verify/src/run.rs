@@ -9,8 +9,8 @@ use crate::mutant::collect;
 use crate::plan::Plan;
 use crate::progress::Progress;
 use crate::report::{
-    CheckResult, ClaimResult, DataSummary, Expectation, Figures, KillMatrix, Reference, Report, SCHEMA, Summary,
-    Verdict,
+    CheckResult, ClaimResult, DataSummary, Expectation, Figures, KillMatrix, Reference, Report, SCHEMA,
+    ScenarioPredictions, Summary, Verdict,
 };
 use crate::scenario::{Context, Prepared};
 use crate::seed::Seed;
@@ -51,6 +51,7 @@ pub fn run(plan: &Plan, options: &RunOptions<'_>) -> Result<Report> {
     let mut checks: Vec<CheckResult> = Vec::new();
     let mut kills = Vec::new();
     let mut scenarios = Vec::new();
+    let mut predictions = Vec::new();
     let mut figures = Figures::default();
     for scenario in &plan.scenarios {
         if !scenario.checks().iter().any(|spec| wanted(spec.claim, &spec.id(scenario.id()))) {
@@ -61,6 +62,7 @@ pub fn run(plan: &Plan, options: &RunOptions<'_>) -> Result<Report> {
         checks.extend(outcome.checks.into_iter().filter(|check| wanted(claim_of(check), &check.id)));
         kills.extend(outcome.kills);
         scenarios.extend(outcome.summary);
+        predictions.push(ScenarioPredictions { scenario: scenario.id().into(), predictions: scenario.predictions()? });
         figures.mode_variances.extend(outcome.figures.mode_variances);
         figures.equipartition.extend(outcome.figures.equipartition);
         figures.oscillation.extend(outcome.figures.oscillation);
@@ -91,10 +93,13 @@ pub fn run(plan: &Plan, options: &RunOptions<'_>) -> Result<Report> {
         family_wise_error: FAMILY_WISE_ERROR,
         command: options.command.clone(),
         summary: summarise(&claims, &kill_matrix, options.only.is_empty()),
-        data: describe(&plan.prepared),
+        data: describe(&plan.prepared, &plan.problem_hash),
         claims,
         scenarios,
         kill_matrix,
+        predictions,
+        baseline: None,
+        evidence: None,
         figures,
         paper_settings: crate::paper_tables::settings()?,
         references: references(),
@@ -218,7 +223,7 @@ fn summarise(claims: &[ClaimResult], kill_matrix: &KillMatrix, whole: bool) -> S
     summary
 }
 
-fn describe(prepared: &Prepared) -> DataSummary {
+fn describe(prepared: &Prepared, hash: &str) -> DataSummary {
     let problem = &prepared.dataset.problem;
     let eigenvalues = prepared.quadratic.eigenvalues();
     let rank = prepared.quadratic.rank();
@@ -232,6 +237,7 @@ fn describe(prepared: &Prepared) -> DataSummary {
         rank,
         hessian_trace: eigenvalues.sum(),
         curvature_range: [eigenvalues[0], eigenvalues[rank.saturating_sub(1)]],
+        hash: hash.into(),
     }
 }
 

@@ -19,6 +19,7 @@ use crate::progress::Progress;
 use crate::report::{CheckResult, Summary, Verdict};
 use crate::scenario::Prepared;
 use crate::seed::Seed;
+use crate::simulate::{data_hash, settings_hash};
 use crate::tier::Tier;
 
 /// What claims are checked on.
@@ -88,6 +89,10 @@ pub fn check_claims(claims: &[UserClaim], ground: CheckGround, options: &CheckOp
     }
     let CheckGround { data, sampling, sgd } = ground;
     let (name, outputs) = (data.description.clone(), data.problem.outputs());
+    let hash = match &sgd {
+        Some(sgd) => settings_hash(&data, sgd, sampling, Noise::Minibatch),
+        None => data_hash(&data),
+    };
     let prepared = single_output(Prepared::new(data)?, sgd.map_or(0.0, |sgd| sgd.weight_decay()))?;
     if prepared.quadratic.rank() == 0 {
         return Err(VerifyError::Input { detail: "all features are zero; at least one must vary".into() });
@@ -123,7 +128,11 @@ pub fn check_claims(claims: &[UserClaim], ground: CheckGround, options: &CheckOp
         family_wise_error: FAMILY_WISE_ERROR,
         command: options.command.clone(),
         data: if outputs > 1 { format!("{name}; the output with the largest residual of {outputs}") } else { name },
+        data_hash: hash,
         sampling: sampling.name().into(),
+        predictions: outcomes.iter().flat_map(ClaimOutcome::predictions).collect(),
+        baseline: None,
+        evidence: None,
         claims: outcomes,
         summary,
     })

@@ -1,9 +1,12 @@
 //! What was found about the claims of a run, as values: they are rendered as text, JSON and JUnit.
 
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 use super::reader::{ClaimNoise, Holds};
-use crate::report::{CheckResult, Summary, Verdict};
+use crate::baseline::BaselineComparison;
+use crate::evidence::AccumulatedEvidence;
+use crate::report::{CheckResult, Prediction, ScenarioPredictions, Summary, Verdict};
 
 /// Version of the JSON form; changes when a field changes its meaning or disappears.
 pub const SCHEMA: &str = "langevin-check/1";
@@ -30,12 +33,40 @@ pub struct ClaimsReport {
     pub command: String,
     /// The data set, in words.
     pub data: String,
+    /// SHA-256 of the numbers of the data and of the hyperparameters that were given: runs of equal hashes are on the same
+    /// ground.
+    pub data_hash: String,
     /// How batches are drawn.
     pub sampling: String,
     /// The claims, in the order of the files.
     pub claims: Vec<ClaimOutcome>,
+    /// What the formulas give over the grid, relative to the exact law; no random numbers in it.
+    pub predictions: Vec<ScenarioPredictions>,
+    /// What changed since an earlier run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<BaselineComparison>,
+    /// The evidence of all runs of this code on these claims.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<AccumulatedEvidence>,
     /// Counts and the exit code.
     pub summary: Summary,
+}
+
+impl ClaimsReport {
+    /// Hash of the ground and of what the claims say: what evidence over many runs is about.
+    pub(crate) fn evidence_hash(&self) -> String {
+        let mut hash = Sha256::new();
+        hash.update(&self.data_hash);
+        for claim in &self.claims {
+            let domain = claim.domain.as_deref().unwrap_or_default();
+            let holds = format!("{:?} {:?}", claim.holds, claim.noise);
+            for text in [&claim.id, &claim.observable, &claim.expression, domain, &holds] {
+                hash.update((text.len() as u64).to_le_bytes());
+                hash.update(text);
+            }
+        }
+        format!("{:x}", hash.finalize())
+    }
 }
 
 /// What was found about one claim.
@@ -70,6 +101,26 @@ pub struct ClaimOutcome {
     pub simulation: Vec<CheckResult>,
     /// Anything a reader must know.
     pub notes: Vec<String>,
+}
+
+impl ClaimOutcome {
+    /// The map of a formula as predictions, per noise: 1 + error, so that rounding stays rounding where the formula is exact.
+    pub(crate) fn predictions(&self) -> Vec<ScenarioPredictions> {
+        let of = |part: &ExactOutcome| {
+            let cells = part.map.rows.iter().flat_map(|row| &row.errors);
+            let mut predictions = vec![
+                Prediction::new("largest_ratio", part.largest.as_ref().map(|largest| 1.0 + largest.error)),
+                Prediction::new("map", cells.filter_map(|error| error.map(|error| 1.0 + error))),
+                Prediction::new("values", [part.values as f64]),
+            ];
+            if let Some(slope) = part.order.as_ref().and_then(|order| order.slope) {
+                // fitted through errors that are themselves rounded: two digits after the point are what is shown
+                predictions.push(Prediction::new("order", [(100.0 * slope).round() / 100.0]));
+            }
+            ScenarioPredictions { scenario: format!("{}/{}", self.id, part.noise), predictions }
+        };
+        self.exact.iter().map(of).collect()
+    }
 }
 
 /// The formula against the exact law of one noise, over a grid.

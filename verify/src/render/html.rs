@@ -9,6 +9,8 @@ use askama::Template;
 use super::number::{Notation, count, p_value, percent, setting, significant};
 use super::wording::{self, Finding, Outcome};
 use super::{RenderError, mathematics, plots};
+use crate::baseline::BaselineComparison;
+use crate::evidence::AccumulatedEvidence;
 use crate::report::{
     CheckResult, ClaimResult, Expectation, KillCell, KillOutcome, MutantResult, PaperSetting, Report, ScenarioSummary,
     Verdict,
@@ -31,6 +33,8 @@ struct Page<'a> {
     banner_symbol: &'static str,
     counts: Vec<Count>,
     attention: Vec<&'a Claim<'a>>,
+    /// What changed since the baseline, and the evidence of all runs.
+    history: Vec<String>,
     facts: Vec<(&'static str, String)>,
     figures: Vec<Figure>,
     sections: Vec<Section<'a>>,
@@ -138,6 +142,7 @@ impl<'a> Page<'a> {
         let summary = &report.summary;
         let surprises = summary.refuted_unexpectedly + summary.not_refuted + summary.mutants_not_killed;
         let (banner_style, banner_symbol) = match (surprises, summary.undecided) {
+            _ if report.baseline.as_ref().is_some_and(|baseline| !baseline.unchanged) => ("surprise", "✗"),
             (0, 0) if !claims.is_empty() => ("supported", "✓"),
             (0, _) => ("undecided", "?"),
             _ => ("surprise", "✗"),
@@ -149,6 +154,7 @@ impl<'a> Page<'a> {
             banner_symbol,
             counts: counts(report),
             attention: claims.iter().filter(|claim| claim.needs_attention()).collect(),
+            history: history(report),
             facts: facts(report),
             figures: figures(report),
             sections: sections(claims),
@@ -158,6 +164,11 @@ impl<'a> Page<'a> {
             family_wise_error: setting(report.family_wise_error, PAGE),
         }
     }
+}
+
+fn history(report: &Report) -> Vec<String> {
+    let baseline = report.baseline.iter().flat_map(BaselineComparison::lines);
+    baseline.chain(report.evidence.iter().flat_map(AccumulatedEvidence::lines)).collect()
 }
 
 fn counts(report: &Report) -> Vec<Count> {

@@ -8,27 +8,79 @@
 //!
 //! - The mutants of the kill matrix are a suite of their own: one that no check killed is a failure. In a run of some checks
 //!   alone it is skipped.
+//! - A change since the baseline is a failure of the suite `baseline`, a case per kind of change.
 //!
-//! Neither times nor identifiers are written: the same report gives the same bytes.
+//! Times are those the caller measured: a case has its share of its scenario's, a suite the sum of its cases. Without them,
+//! the same report gives the same bytes.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Property, TestCase, TestCaseStatus, TestSuite};
 
 use super::RenderError;
 use super::number::{self, Notation, setting};
 use super::wording::{self, Finding, Outcome};
+use crate::baseline::BaselineComparison;
 use crate::report::{CheckResult, ClaimResult, Expectation, KillOutcome, Report, Verdict};
 
 /// Renders the document.
-pub(super) fn render(report: &Report) -> Result<String, RenderError> {
+pub(super) fn render(report: &Report, timings: &BTreeMap<String, Duration>) -> Result<String, RenderError> {
     let mut document = quick_junit::Report::new(format!("langevin {}", clean(&report.tier)));
-    document.add_test_suites(report.claims.iter().map(|claim| suite(report, claim)));
+    let times = Times::new(report, timings);
+    document.add_test_suites(report.claims.iter().map(|claim| suite(report, claim, &times)));
     if !report.kill_matrix.mutants.is_empty() {
         document.add_test_suite(mutants(report));
+    }
+    document.add_test_suites(report.baseline.as_ref().map(baseline));
+    if !timings.is_empty() {
+        document.set_time(timings.values().sum());
     }
     Ok(document.to_string()?)
 }
 
-fn suite(report: &Report, claim: &ClaimResult) -> TestSuite {
+/// The share of a scenario's time that each of its checks has.
+struct Times<'a> {
+    share: BTreeMap<&'a str, Duration>,
+}
+
+impl<'a> Times<'a> {
+    fn new(report: &'a Report, timings: &BTreeMap<String, Duration>) -> Self {
+        let mut checks: BTreeMap<&str, u32> = BTreeMap::new();
+        for check in report.claims.iter().flat_map(|claim| &claim.checks) {
+            *checks.entry(&check.scenario).or_default() += 1;
+        }
+        let share =
+            checks.into_iter().filter_map(|(scenario, count)| Some((scenario, *timings.get(scenario)? / count)));
+        Self { share: share.collect() }
+    }
+
+    fn of(&self, check: &CheckResult) -> Option<Duration> {
+        self.share.get(check.scenario.as_str()).copied()
+    }
+}
+
+/// What changed since the baseline, a case per kind.
+fn baseline(comparison: &BaselineComparison) -> TestSuite {
+    let mut suite = TestSuite::new("baseline");
+    suite.add_property(Property::new("file", clean(&comparison.file)));
+    let changes = comparison.changes();
+    for (name, beginning, compared) in [
+        ("predictions", "prediction changed", format!("{} numbers compared", comparison.numbers)),
+        ("verdicts", "verdict changed", format!("{} verdicts compared", comparison.verdicts)),
+        ("vanished", "vanished", format!("{} new checks", comparison.new.len())),
+    ] {
+        let own: Vec<&str> = changes.iter().map(String::as_str).filter(|line| line.starts_with(beginning)).collect();
+        let status = if own.is_empty() { TestCaseStatus::success() } else { failure("changed", &own.join("\n")) };
+        let mut case = TestCase::new(name, status);
+        case.set_classname("langevin.baseline");
+        case.set_system_out(clean(&compared));
+        suite.add_test_case(case);
+    }
+    suite
+}
+
+fn suite(report: &Report, claim: &ClaimResult, times: &Times<'_>) -> TestSuite {
     let mut suite = TestSuite::new(clean(&claim.id));
     let expectation = match claim.expectation {
         Expectation::Supported => "must hold",
@@ -46,7 +98,11 @@ fn suite(report: &Report, claim: &ClaimResult) -> TestSuite {
         ("family-wise error", setting(report.family_wise_error, Notation::Ascii)),
     ];
     suite.add_properties(properties.map(|(name, value)| Property::new(name, clean(&value))));
-    suite.add_test_cases(claim.checks.iter().map(|check| case(claim, check)));
+    suite.add_test_cases(claim.checks.iter().map(|check| case(claim, check, times.of(check))));
+    let measured: Vec<Duration> = claim.checks.iter().filter_map(|check| times.of(check)).collect();
+    if !measured.is_empty() {
+        suite.set_time(measured.iter().sum());
+    }
     // The verdict of the claim has the last word: it must show even where no check carries it.
     let shown = suite.failures > 0 || (claim.verdict == Verdict::Undecided && suite.skipped > 0);
     let expected = !Outcome::of(claim).is_surprise() && claim.verdict != Verdict::Undecided;
@@ -90,7 +146,7 @@ fn mutants(report: &Report) -> TestSuite {
 /// Name of their suite.
 const MUTANTS: &str = "kill-matrix";
 
-fn case(claim: &ClaimResult, check: &CheckResult) -> TestCase {
+fn case(claim: &ClaimResult, check: &CheckResult, time: Option<Duration>) -> TestCase {
     let finding = Finding::of(check, Notation::Ascii);
     let command = wording::replay_command(check);
     let message = |what: &str| format!("{what}: {}; repeat with: {command}", finding.line());
@@ -107,7 +163,10 @@ fn case(claim: &ClaimResult, check: &CheckResult) -> TestCase {
     let prefix = format!("{}/", claim.id);
     let name = check.id.strip_prefix(&prefix).unwrap_or(&check.id);
     let mut case = TestCase::new(clean(name), status);
-    case.set_classname(clean(&claim.id));
+    case.set_classname(classname(claim));
+    if let Some(time) = time {
+        case.set_time(time);
+    }
     let mut lines = vec![
         format!("{}: {}", wording::verdict(check.verdict), finding.line()),
         format!("quantity: {}", check.quantity),
@@ -136,8 +195,13 @@ fn whole_claim(claim: &ClaimResult) -> TestCase {
         Outcome::Undecided => skipped(&message),
     };
     let mut case = TestCase::new("verdict", status);
-    case.set_classname(clean(&claim.id));
+    case.set_classname(classname(claim));
     case
+}
+
+/// CI systems split at the point: a package of classes.
+fn classname(claim: &ClaimResult) -> String {
+    format!("langevin.{}", clean(&claim.id))
 }
 
 fn failure(kind: &str, message: &str) -> TestCaseStatus {
@@ -162,7 +226,11 @@ fn clean(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::render::{example, junit};
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    use crate::baseline::BaselineComparison;
+    use crate::render::{example, junit, junit_timed};
     use crate::report::Report;
 
     fn document(report: &Report) -> String {
@@ -221,6 +289,98 @@ mod tests {
         for name in [" uuid=", " timestamp=", " time="] {
             assert!(!text.contains(name), "{name}");
         }
+    }
+
+    #[test]
+    fn times_of_scenarios_are_shared_by_their_checks() {
+        let report = example::report();
+        let scenario = report.claims[0].checks[0].scenario.clone();
+        let checks = report.claims.iter().flat_map(|claim| &claim.checks);
+        let sharing = checks.filter(|check| check.scenario == scenario).count();
+        let timings = BTreeMap::from([(scenario, Duration::from_secs_f64(0.5 * sharing as f64))]);
+        let text = junit_timed(&report, &timings).expect("XML is written for any report");
+        let shared =
+            text.lines().filter(|line| line.contains("<testcase ") && line.contains(" time=\"0.500\"")).count();
+        assert_eq!(shared, sharing);
+    }
+
+    /// The order of elements and the attributes of the schema that Jenkins, GitLab and others read (junit-10.xsd).
+    #[test]
+    fn the_document_follows_the_schema_that_ci_systems_read() {
+        let mut report = example::report_with_surprises();
+        report.baseline = Some(BaselineComparison { vanished: vec!["a/b/c".into()], ..BaselineComparison::default() });
+        let timings = BTreeMap::from([(report.claims[0].checks[0].scenario.clone(), Duration::from_millis(1234))]);
+        let text = junit_timed(&report, &timings).expect("XML is written for any report");
+        // element: parents, required attributes, all attributes, text allowed
+        type Names = &'static [&'static str];
+        let schema: [(&str, Names, Names, Names); 9] = [
+            ("testsuites", &[""], &[], &["name", "time", "tests", "failures", "disabled", "errors"]),
+            (
+                "testsuite",
+                &["testsuites"],
+                &["name"],
+                &[
+                    "name",
+                    "tests",
+                    "failures",
+                    "errors",
+                    "time",
+                    "disabled",
+                    "skipped",
+                    "timestamp",
+                    "hostname",
+                    "id",
+                    "package",
+                ],
+            ),
+            ("properties", &["testsuite"], &[], &[]),
+            ("property", &["properties"], &["name", "value"], &["name", "value"]),
+            ("testcase", &["testsuite"], &["name"], &["name", "assertions", "time", "classname", "status"]),
+            ("failure", &["testcase"], &[], &["type", "message"]),
+            ("skipped", &["testcase"], &[], &["type", "message"]),
+            ("system-out", &["testcase", "testsuite"], &[], &[]),
+            ("system-err", &["testcase", "testsuite"], &[], &[]),
+        ];
+        let mut open: Vec<String> = Vec::new();
+        let mut seen: Vec<Vec<String>> = vec![Vec::new()];
+        let body = text.split_once("?>").expect("a declaration").1;
+        for piece in body.split('<').skip(1) {
+            let (tag, _) = piece.split_once('>').expect("a tag ends");
+            if let Some(name) = tag.strip_prefix('/') {
+                assert_eq!(open.pop().as_deref(), Some(name));
+                seen.pop();
+                continue;
+            }
+            let name = tag.split([' ', '/']).next().expect("a name");
+            let (_, parents, required, allowed) =
+                schema.iter().find(|entry| entry.0 == name).unwrap_or_else(|| panic!("<{name}> is not in the schema"));
+            let parent = open.last().map_or("", String::as_str);
+            assert!(parents.contains(&parent), "<{name}> in <{parent}>");
+            let before = seen.last_mut().expect("a level");
+            // properties come first, outputs last
+            assert!(name != "properties" || before.is_empty());
+            assert!(before.last().is_none_or(|last| !last.starts_with("system-") || name.starts_with("system-")));
+            before.push(name.into());
+            let pairs = tag.split("=\"").collect::<Vec<&str>>();
+            let names: Vec<&str> =
+                pairs[..pairs.len() - 1].iter().filter_map(|piece| piece.rsplit([' ', '\n']).next()).collect();
+            assert!(required.iter().all(|wanted| names.contains(wanted)), "<{tag}>");
+            assert!(names.iter().all(|name| allowed.contains(name)), "<{tag}>: {names:?}");
+            for (name, value) in names.iter().zip(&pairs[1..]) {
+                let value = value.split('"').next().expect("a value ends");
+                match *name {
+                    "tests" | "failures" | "errors" | "disabled" | "skipped" => assert!(value.parse::<u64>().is_ok()),
+                    "time" => assert!(value.parse::<f64>().is_ok_and(|time| time >= 0.0)),
+                    _ => {}
+                }
+            }
+            if !tag.ends_with('/') {
+                open.push(name.into());
+                seen.push(Vec::new());
+            }
+        }
+        assert!(open.is_empty());
+        assert!(text.contains("vanished: a/b/c") && text.contains("classname=\"langevin.baseline\""));
     }
 
     #[test]

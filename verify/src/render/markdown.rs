@@ -20,6 +20,7 @@ pub(super) fn render(report: &Report) -> String {
             code(&report.command),
         ),
         attention(report),
+        history(report),
         claims(report, Expectation::Supported, "Theory that must hold"),
         claims(report, Expectation::Refuted, "Wrong theories that must be refuted"),
         kill_matrix(report),
@@ -47,6 +48,17 @@ fn attention(report: &Report) -> String {
     let open = |claim: &&ClaimResult| Outcome::of(claim).is_surprise() || Outcome::of(claim) == Outcome::Undecided;
     let text: String = report.claims.iter().filter(open).map(item).collect();
     if text.is_empty() { text } else { format!("\n## What needs attention\n\n{text}") }
+}
+
+/// What changed since the baseline, and the evidence of all runs.
+fn history(report: &Report) -> String {
+    let section = |title: &str, lines: Vec<String>| {
+        let items: Vec<String> = lines.iter().map(|line| format!("- {}", escape(line))).collect();
+        format!("\n## {title}\n\n{}\n", items.join("\n"))
+    };
+    let baseline = report.baseline.as_ref().map(|one| section("Baseline", one.lines()));
+    let evidence = report.evidence.as_ref().map(|one| section("Evidence over all runs", one.lines()));
+    baseline.into_iter().chain(evidence).collect()
 }
 
 fn item(claim: &ClaimResult) -> String {
@@ -171,6 +183,15 @@ mod tests {
         assert!(text.contains("**refuted unexpectedly**"));
         assert!(text.contains("**not refuted**"));
         assert!(text.contains("**undecided**"));
+    }
+
+    #[test]
+    fn changes_since_the_baseline_are_listed() {
+        let mut report = example::report();
+        assert!(!render(&report).contains("## Baseline"));
+        let changed = crate::baseline::BaselineComparison { vanished: vec!["a/b/c_d".into()], ..Default::default() };
+        report.baseline = Some(changed);
+        assert!(render(&report).contains("\n- vanished: a/b/c\\_d\n"));
     }
 
     #[test]

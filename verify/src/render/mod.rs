@@ -6,7 +6,7 @@
 //! | [`junit()`] | JUnit XML, a suite per claim and a case per check, and a suite of mutants | continuous integration |
 //! | [`markdown()`] | a short summary | the page of a CI job |
 //!
-//! None of them computes a verdict, and none reads a clock, so the same report gives the same bytes. Numbers are
+//! None of them computes a verdict, and none reads a clock (times are handed to [`junit_timed()`]), so the same report gives the same bytes. Numbers are
 //! worded in one place (`number` and `wording`), which keeps the three documents from contradicting each other.
 //!
 //! ```no_run
@@ -18,6 +18,9 @@
 //! std::fs::write("report/summary.md", render::markdown(&report))?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::claim_file::ClaimsReport;
 use crate::compare::Comparison;
@@ -66,7 +69,17 @@ pub fn html(report: &Report) -> Result<String, RenderError> {
 ///
 /// [`RenderError::Junit`] if the XML cannot be written.
 pub fn junit(report: &Report) -> Result<String, RenderError> {
-    junit::render(report)
+    junit::render(report, &BTreeMap::new())
+}
+
+/// The same with times, from the wall-clock time of every scenario: its checks share it equally, having come from the same
+/// chains.
+///
+/// # Errors
+///
+/// [`RenderError::Junit`] if the XML cannot be written.
+pub fn junit_timed(report: &Report, timings: &BTreeMap<String, Duration>) -> Result<String, RenderError> {
+    junit::render(report, timings)
 }
 
 /// The report as a short Markdown summary: counts, surprises with the commands that repeat them, and all claims.
@@ -85,7 +98,17 @@ pub fn claims_text(report: &ClaimsReport) -> String {
 ///
 /// [`RenderError::Junit`] if the XML cannot be written.
 pub fn claims_junit(report: &ClaimsReport) -> Result<String, RenderError> {
-    junit::render(&claims::as_report(report))
+    junit::render(&claims::as_report(report), &BTreeMap::new())
+}
+
+/// Verdicts on claims of a user in the form of a report on built-in claims.
+pub(crate) fn claims_as_report(report: &ClaimsReport) -> Report {
+    claims::as_report(report)
+}
+
+/// Verdicts on claims of a user as Markdown.
+pub fn claims_markdown(report: &ClaimsReport) -> String {
+    markdown::render(&claims::as_report(report))
 }
 
 /// What the kill matrix says, in a line; `None` without one.

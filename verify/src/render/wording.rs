@@ -142,6 +142,13 @@ pub(super) fn replay_command(check: &CheckResult) -> String {
 
 /// One sentence on the whole run.
 pub(super) fn headline(report: &Report) -> String {
+    match &report.baseline {
+        Some(baseline) if !baseline.unchanged => format!("{}; changed since the baseline", verdicts(report)),
+        _ => verdicts(report),
+    }
+}
+
+fn verdicts(report: &Report) -> String {
     let summary = &report.summary;
     let surprises = summary.refuted_unexpectedly + summary.not_refuted + summary.mutants_not_killed;
     let undecided = match summary.undecided {

@@ -12,7 +12,7 @@ use super::kills::Tested;
 use super::{CheckSpec, Context, Made, Outcome, Scenario};
 use crate::error::Result;
 use crate::mutant::{Direction, ModeTheory, Mutant};
-use crate::report::{Layer, ScenarioSummary};
+use crate::report::{Layer, Prediction, ScenarioSummary};
 use crate::statistics::{Rates, chi_square};
 
 /// Snapshots of the two directions.
@@ -43,6 +43,16 @@ impl Scenario for StabilityEdge {
 
     fn checks(&self) -> Vec<CheckSpec> {
         vec![CheckSpec::sampled("stability-edge", "growth", self.target)]
+    }
+
+    fn predictions(&self) -> Result<Vec<Prediction>> {
+        let mut predictions = Vec::new();
+        for (name, map) in ["variance_below_the_edge", "variance_above_the_edge"].into_iter().zip(self.maps()) {
+            let law = ModeLaw::new(map, 1.0)?;
+            let variances = STEPS.map(|step| Ok(law.transient_covariance(Steps(step))?[0][0]));
+            predictions.push(Prediction::new(name, variances.into_iter().collect::<Result<Vec<f64>>>()?));
+        }
+        Ok(predictions)
     }
 
     fn run(&self, context: &Context<'_>) -> Result<Outcome> {

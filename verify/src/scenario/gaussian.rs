@@ -13,10 +13,10 @@ use rayon::prelude::*;
 
 use super::kills::{Decided, Tested, refuting};
 use super::whole_states::{Replicas, WholeStates, wishart_members};
-use super::{CheckSpec, Context, Made, Outcome, Scenario, relaxation_steps};
+use super::{CheckSpec, Context, Made, Outcome, Scenario, predicted_settings, relaxation_steps};
 use crate::error::Result;
 use crate::mutant::{Direction, ModeTheory, Mutant};
-use crate::report::{KillCell, Layer, ScenarioSummary};
+use crate::report::{KillCell, Layer, Prediction, ScenarioSummary};
 use crate::statistics::{Finding, Rates, chi_square, normal, wishart};
 
 /// Curvatures and a noise covariance per step in the eigenbasis.
@@ -459,6 +459,25 @@ impl Scenario for GaussianExact {
             CheckSpec::sampled("autocovariance", "products", single),
             CheckSpec::sampled("sde-law-as-exact", "mutant", single),
         ]
+    }
+
+    fn predictions(&self) -> Result<Vec<Prediction>> {
+        let law = self.law()?;
+        let covariance = law.stationary_covariance_in_eigenbasis()?;
+        let size = self.eigenvalues.len();
+        let late = Self::snapshot_steps(law.maps()).last().copied().unwrap_or(0);
+        let ratios = (0..size).map(|i| law.mode(i)?.ratio_to_sde()).collect::<langevin_theory::Result<Vec<f64>>>()?;
+        Ok(vec![
+            predicted_settings(&self.sgd),
+            Prediction::new("curvature", law.maps().iter().map(ModeMap::curvature)),
+            Prediction::new("position_variance", (0..size).map(|i| covariance[(i, i)])),
+            Prediction::new("velocity_variance", (0..size).map(|i| covariance[(size + i, size + i)])),
+            Prediction::new("cross_covariance", (0..size).map(|i| covariance[(i, size + i)])),
+            Prediction::new("ratio_to_sde", ratios),
+            Prediction::new("speed", [law.speed()?]),
+            Prediction::new("displacement", [law.displacement(Steps(late))?]),
+            Prediction::new("spectral_radius", [law.spectral_radius()]),
+        ])
     }
 
     fn run(&self, context: &Context<'_>) -> Result<Outcome> {

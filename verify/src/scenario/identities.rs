@@ -16,10 +16,12 @@ use langevin_theory::{Hyperparameters, LeastSquares, Sampling};
 use nalgebra::DMatrix;
 
 use super::average_variance::EnumeratedMaps;
-use super::{CheckSpec, Context, Outcome, Prepared, Scenario};
+use super::{CheckSpec, Context, Outcome, Prepared, Scenario, predicted_settings};
 use crate::error::Result;
 use crate::mutant::{Direction, ModeTheory, Mutant, SMALLEST_SHIFT};
-use crate::report::{CheckResult, DampingBoundary, DampingFigure, DampingPoint, Figures, KillCell, KillOutcome};
+use crate::report::{
+    CheckResult, DampingBoundary, DampingFigure, DampingPoint, Figures, KillCell, KillOutcome, Prediction,
+};
 
 /// Deterministic checks on a data set.
 pub struct Identities {
@@ -324,6 +326,25 @@ impl Scenario for Identities {
             CheckSpec::deterministic("damping-regimes", "regimes", 0.0)
                 .because("names of regimes, which follow from traces and determinants"),
         ]
+    }
+
+    fn predictions(&self) -> Result<Vec<Prediction>> {
+        let law = MinibatchLaw::with_quadratic(
+            &self.prepared.dataset.problem,
+            &self.prepared.quadratic,
+            &self.sgd,
+            Sampling::WithReplacement,
+        )?;
+        let rank = self.prepared.quadratic.rank();
+        let steepest = self.prepared.quadratic.curvatures(self.sgd.weight_decay())[0];
+        Ok(vec![
+            predicted_settings(&self.sgd),
+            Prediction::new("eigenvalues", self.prepared.quadratic.eigenvalues().iter().take(rank).copied()),
+            Prediction::new("learning_rate_limit", law.learning_rate_limit()?),
+            Prediction::new("classical_learning_rate_limit", [self.sgd.rate_times_curvature_limit() / steepest]),
+            Prediction::new("spectral_radius", [law.spectral_radius()?]),
+            Prediction::new("loss_offset", [self.prepared.quadratic.loss_offset(self.sgd.weight_decay())]),
+        ])
     }
 
     fn run(&self, context: &Context<'_>) -> Result<Outcome> {

@@ -40,7 +40,7 @@ use crate::error::Result;
 use crate::ledger::Ledger;
 use crate::mutant::Mutant;
 use crate::progress::Progress;
-use crate::report::{CheckResult, Figures, KillCell, Layer, ScenarioSummary, Verdict};
+use crate::report::{CheckResult, Figures, KillCell, Layer, Prediction, ScenarioSummary, Verdict};
 use crate::seed::scenario_seed;
 use crate::statistics::{Family, Finding, Rates};
 use crate::tier::Tier;
@@ -99,6 +99,15 @@ pub trait Scenario: Sync + Send {
 
     /// The checks it decides, known before anything runs.
     fn checks(&self) -> Vec<CheckSpec>;
+
+    /// What the theory says about this scenario, without random numbers: the same at every tier and seed. A later run is
+    /// compared with these numbers (`--baseline`).
+    ///
+    /// # Errors
+    /// As those laws that they come from.
+    fn predictions(&self) -> Result<Vec<Prediction>> {
+        Ok(Vec::new())
+    }
 
     /// Simulates and decides.
     ///
@@ -343,6 +352,12 @@ impl Prepared {
 /// Steps in which the mean of a direction relaxes by a factor e.
 pub(crate) fn relaxation_steps(map: &ModeMap) -> f64 {
     -1.0 / map.spectral_radius().ln()
+}
+
+/// The hyperparameters of a scenario among its predictions: those of built-in scenarios follow from the data.
+fn predicted_settings(sgd: &Hyperparameters) -> Prediction {
+    let batch_size = sgd.batch_size() as f64;
+    Prediction::new("hyperparameters", [sgd.learning_rate(), sgd.momentum(), sgd.weight_decay(), batch_size])
 }
 
 /// Relaxation times that a chain must run for a mode to count as tested.

@@ -17,7 +17,7 @@ use super::kills::{Decided, Tested};
 use super::{CheckSpec, Context, Made, Outcome, Scenario};
 use crate::error::Result;
 use crate::mutant::{Mutant, PhaseSpace, ProcessTheory};
-use crate::report::{CurrentFigure, Figures, Layer};
+use crate::report::{CurrentFigure, Figures, Layer, Prediction};
 use crate::statistics::{Rates, chi_square, normal};
 
 /// A linear stochastic differential equation, and the law that the theory claims for it.
@@ -346,6 +346,21 @@ impl Scenario for OrnsteinUhlenbeckExact {
             checks.push(CheckSpec::sampled("gibbs-law-of-the-loss", "mutant", single));
         }
         checks
+    }
+
+    fn predictions(&self) -> Result<Vec<Prediction>> {
+        let claimed = self.claimed(&self.law, self.covariance.clone(), false)?;
+        let size = self.covariance.nrows();
+        let mut predictions = vec![
+            Prediction::new("covariance", claimed.covariance.iter().copied()),
+            Prediction::new("circulation", self.law.stationary()?.circulation().iter().copied()),
+        ];
+        for (index, time) in self.times.iter().enumerate() {
+            predictions.push(Prediction::new(&format!("mean_at_{time}"), claimed.mean[index].iter().copied()));
+            let rest = (0..size).map(|i| claimed.rest[index][(i, i)]);
+            predictions.push(Prediction::new(&format!("transient_variance_at_{time}"), rest));
+        }
+        Ok(predictions)
     }
 
     fn run(&self, context: &Context<'_>) -> Result<Outcome> {

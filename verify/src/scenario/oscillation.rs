@@ -12,10 +12,10 @@ use langevin_theory::{Hyperparameters, LeastSquares, Sampling, Time};
 use nalgebra::DMatrix;
 
 use super::kills::refuting;
-use super::{CheckSpec, Context, Made, Outcome, Prepared, Scenario};
+use super::{CheckSpec, Context, Made, Outcome, Prepared, Scenario, predicted_settings};
 use crate::error::Result;
 use crate::mutant::{Direction, ModeTheory, Mutant};
-use crate::report::{Figures, Layer, OscillationFigure, OscillationSeries, ScenarioSummary};
+use crate::report::{Figures, Layer, OscillationFigure, OscillationSeries, Prediction, ScenarioSummary};
 use crate::statistics::{Rates, chains};
 
 /// Chains that only set the number of those that are tested.
@@ -84,6 +84,22 @@ impl Scenario for Oscillation {
             CheckSpec::sampled("transient-mean-position", "steps", self.target),
             CheckSpec::sampled("transient-mean-velocity", "steps", self.target),
         ]
+    }
+
+    fn predictions(&self) -> Result<Vec<Prediction>> {
+        let minima = self.prepared.minimum_in_eigenbasis(self.sgd.weight_decay());
+        let distance = minima.row(0).amax();
+        let curvature = self.prepared.quadratic.curvatures(self.sgd.weight_decay())[0];
+        let map = ModeMap::new(self.sgd.learning_rate(), self.sgd.momentum(), curvature);
+        // towards the minimum, whatever the sign of the eigenvector
+        let mean =
+            |row: usize| self.tested_steps().into_iter().map(move |step| -map.matrix_power(step)[row][0] * distance);
+        Ok(vec![
+            predicted_settings(&self.sgd),
+            Prediction::new("curvature", [curvature]),
+            Prediction::new("mean_position", mean(0)),
+            Prediction::new("mean_velocity", mean(1)),
+        ])
     }
 
     fn run(&self, context: &Context<'_>) -> Result<Outcome> {

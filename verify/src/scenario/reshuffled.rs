@@ -9,9 +9,9 @@ use langevin_sim::{Dataset, Moments};
 use langevin_theory::discrete::ModeMap;
 use langevin_theory::{Hyperparameters, LeastSquares, Sampling};
 
-use super::{CheckSpec, Context, Made, Outcome, Prepared, Scenario, relaxation_steps};
+use super::{CheckSpec, Context, Made, Outcome, Prepared, Scenario, predicted_settings, relaxation_steps};
 use crate::error::Result;
-use crate::report::{EquipartitionFigure, Figures, Layer, ScenarioSummary};
+use crate::report::{EquipartitionFigure, Figures, Layer, Prediction, ScenarioSummary};
 use crate::statistics::chains;
 
 /// Number of chains: the effect is of order one.
@@ -79,6 +79,17 @@ impl Scenario for Reshuffled {
 
     fn checks(&self) -> Vec<CheckSpec> {
         vec![CheckSpec::sampled("equipartition-under-reshuffling", "mutant", self.target)]
+    }
+
+    fn predictions(&self) -> Result<Vec<Prediction>> {
+        // the claim is equipartition itself: the mass, and the curvatures of the data cut to whole epochs
+        let quadratic = &self.prepared.quadratic;
+        let curvature = quadratic.curvatures(self.sgd.weight_decay());
+        Ok(vec![
+            predicted_settings(&self.sgd),
+            Prediction::new("mass", [self.sgd.mass()]),
+            Prediction::new("curvature", curvature.iter().take(quadratic.rank()).copied()),
+        ])
     }
 
     fn run(&self, context: &Context<'_>) -> Result<Outcome> {

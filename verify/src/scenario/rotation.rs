@@ -23,10 +23,10 @@ use langevin_theory::{Hyperparameters, Quadratic, Sampling, Time};
 use nalgebra::{DMatrix, DVector};
 
 use super::kills::refuting;
-use super::{CheckSpec, Context, Made, Outcome, Prepared, Scenario, resolved_modes};
+use super::{CheckSpec, Context, Made, Outcome, Prepared, Scenario, predicted_settings, resolved_modes};
 use crate::error::Result;
 use crate::mutant::{Direction, ModeTheory, Mutant};
-use crate::report::{Figures, Layer, ScenarioSummary, TrajectoryDirection, TrajectoryFigure};
+use crate::report::{Figures, Layer, Prediction, ScenarioSummary, TrajectoryDirection, TrajectoryFigure};
 use crate::statistics::{Rates, chains};
 
 /// Eigenvalue ratio of the two directions in the paper's figures.
@@ -270,6 +270,20 @@ impl Scenario for PhaseSpaceRotation {
             checks.push(CheckSpec::sampled("rotation-rate-as-printed", "mutant", self.target));
         }
         checks
+    }
+
+    fn predictions(&self) -> Result<Vec<Prediction>> {
+        let maps = (0..self.directions.len()).map(|direction| self.map(direction));
+        let turned = self.members("phase-space-rotation").into_iter().map(|(direction, lag, map)| {
+            let lag = lags(&self.map(direction), self.steps)[lag];
+            turning(&map, lag)
+        });
+        Ok(vec![
+            predicted_settings(&self.sgd),
+            Prediction::new("directions", self.directions.iter().map(|&i| (i + 1) as f64)),
+            Prediction::new("angle", maps.filter_map(|map| angle(&map))),
+            Prediction::new("antisymmetric_lag_covariance", turned),
+        ])
     }
 
     fn run(&self, context: &Context<'_>) -> Result<Outcome> {

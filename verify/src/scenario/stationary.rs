@@ -19,10 +19,12 @@ use nalgebra::DMatrix;
 use rayon::prelude::*;
 
 use super::kills::{Decided, refuting};
-use super::{CheckSpec, Context, Made, Outcome, Prepared, Scenario, resolved_modes};
+use super::{CheckSpec, Context, Made, Outcome, Prepared, Scenario, predicted_settings, resolved_modes};
 use crate::error::Result;
 use crate::mutant::{Direction, ModeTheory, Mutant};
-use crate::report::{DisplacementFigure, EquipartitionFigure, Figures, Layer, ModeVarianceFigure, ScenarioSummary};
+use crate::report::{
+    DisplacementFigure, EquipartitionFigure, Figures, Layer, ModeVarianceFigure, Prediction, ScenarioSummary,
+};
 use crate::statistics::{Finding, Rates, chains};
 
 /// A data set, hyperparameters and independent batches.
@@ -729,6 +731,40 @@ impl Scenario for StationaryMinibatch {
             self.slips.iter().filter_map(|slip| slip.claim()).map(|claim| CheckSpec::sampled(claim, "mutant", pooled)),
         );
         checks
+    }
+
+    fn predictions(&self) -> Result<Vec<Prediction>> {
+        let law = self.law()?;
+        let rank = self.prepared.quadratic.rank();
+        let summed = |pick: fn(&OutputLaw) -> &[f64]| law.total(pick).into_iter().take(rank);
+        let velocity = law.total(|one| &one.predicted.velocity);
+        let speed = self.sgd.learning_rate().powi(2) * velocity.iter().take(rank).sum::<f64>();
+        let mut predictions = vec![
+            predicted_settings(&self.sgd),
+            Prediction::new("curvature", law.maps.iter().take(rank).map(ModeMap::curvature)),
+            Prediction::new("gradient_noise", summed(|one| &one.noise)),
+            Prediction::new("position_variance", summed(|one| &one.predicted.position)),
+            Prediction::new("velocity_variance", velocity.into_iter().take(rank)),
+            Prediction::new("speed", [speed]),
+            Prediction::new("displacement", law.total(|one| &one.predicted.displacement)),
+            Prediction::new("learning_rate_limit", law.limit),
+            Prediction::new("spectral_radius", [law.spectral_radius]),
+        ];
+        let sde = |one: &OutputLaw| Self::sde_variances(&self.sde_modes(|i| one.noise[i])?);
+        predictions.push(Prediction::new("sde_position_variance", Self::summed(&law, sde)?));
+        if self.slips.contains(&Mutant::ContinuousAssumption3) {
+            let assumption3 = |one: &OutputLaw| Self::sde_variances(&self.assumption3_modes(one)?);
+            predictions.push(Prediction::new("assumption_3_position_variance", Self::summed(&law, assumption3)?));
+        }
+        if self.slips.contains(&Mutant::StepsAsTime) {
+            for (name, reading) in [
+                ("displacement_equation17", DisplacementReading::StepsAsTime),
+                ("displacement_equation17_as_printed", DisplacementReading::AsPrinted),
+            ] {
+                predictions.push(Prediction::new(name, Self::summed(&law, |one| self.equation17(one, reading))?));
+            }
+        }
+        Ok(predictions)
     }
 
     fn run(&self, context: &Context<'_>) -> Result<Outcome> {

@@ -23,11 +23,13 @@ use nalgebra::DMatrix;
 use rayon::prelude::*;
 
 use super::kills::refuting;
-use super::{CheckSpec, Context, Made, Outcome, Prepared, Scenario};
+use super::{CheckSpec, Context, Made, Outcome, Prepared, Scenario, predicted_settings};
 use crate::error::Result;
 use crate::mutant::{Direction, ModeTheory, Mutant};
 use crate::paper_tables::evenly_spaced;
-use crate::report::{DiffusionFigure, Figures, FittedPowerLaw, Layer, ScenarioSummary, Sweep, SweepFigure, SweepPoint};
+use crate::report::{
+    DiffusionFigure, Figures, FittedPowerLaw, Layer, Prediction, ScenarioSummary, Sweep, SweepFigure, SweepPoint,
+};
 use crate::statistics::{Rates, chains};
 
 /// Chains and steps of a setting that is drawn.
@@ -368,6 +370,21 @@ impl Scenario for Sweeps {
             CheckSpec::sampled("speed-across-settings", "ends", self.target),
             CheckSpec::sampled("speed-from-one-estimate", "mutant", self.target),
         ]
+    }
+
+    fn predictions(&self) -> Result<Vec<Prediction>> {
+        let ends = self.families.iter().flat_map(|(_, sweep)| sweep.first().into_iter().chain(sweep.last()));
+        let settings = std::iter::once(&self.default)
+            .chain(ends)
+            .map(|sgd| self.setting(sgd))
+            .collect::<Result<Vec<Setting>>>()?;
+        let speeds = settings.iter().map(|one| Setting::speed(&one.exact)).collect::<Result<Vec<f64>>>()?;
+        Ok(vec![
+            predicted_settings(&self.default),
+            Prediction::new("speed", speeds),
+            Prediction::new("speed_equation16", settings.iter().map(|one| one.equation16() * one.noise)),
+            Prediction::new("displacement", settings[0].displacements(&kept_steps(DRAWN_STEPS, DRAWN_EVERY))?),
+        ])
     }
 
     fn run(&self, context: &Context<'_>) -> Result<Outcome> {

@@ -12,10 +12,10 @@ use nalgebra::DMatrix;
 
 use super::average_variance::EnumeratedMaps;
 use super::kills::Decided;
-use super::{CheckSpec, Context, Made, Outcome, Prepared, Scenario};
+use super::{CheckSpec, Context, Made, Outcome, Prepared, Scenario, predicted_settings};
 use crate::error::Result;
 use crate::mutant::{Direction, ModeTheory, Mutant};
-use crate::report::{Layer, ScenarioSummary, Verdict};
+use crate::report::{Layer, Prediction, ScenarioSummary, Verdict};
 use crate::statistics::{Finding, Rates, catoni};
 
 /// Steps of each chain.
@@ -91,6 +91,20 @@ impl Scenario for TinyMinibatch {
             CheckSpec::sampled("stationary-positions", "pooled", self.target),
             CheckSpec::sampled("stationary-velocities", "pooled", self.target),
         ]
+    }
+
+    fn predictions(&self) -> Result<Vec<Prediction>> {
+        let (data, sgd) = Self::problem()?;
+        let law = MinibatchLaw::new(&data.problem, &sgd, Sampling::WithReplacement)?;
+        let second = law.stationary_second_moment_in_eigenbasis(0)?;
+        let d = data.problem.dimension();
+        Ok(vec![
+            predicted_settings(&sgd),
+            Prediction::new("position_variance", (0..d).map(|i| second[(i, i)])),
+            Prediction::new("velocity_variance", (d..2 * d).map(|i| second[(i, i)])),
+            Prediction::new("learning_rate_limit", law.learning_rate_limit()?),
+            Prediction::new("spectral_radius", [law.spectral_radius()?]),
+        ])
     }
 
     fn run(&self, context: &Context<'_>) -> Result<Outcome> {

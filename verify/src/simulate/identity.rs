@@ -4,13 +4,14 @@
 
 use langevin_sim::Dataset;
 use langevin_sim::saved_state::StateWriter;
+use langevin_theory::{Hyperparameters, Sampling};
 use nalgebra::DMatrix;
 use sha2::{Digest, Sha256};
 
-use crate::problem::{Problem, Record, StartSpec};
+use crate::problem::{Noise, Problem, Record, StartSpec};
 
 /// Hash of the sources, made when they were compiled.
-pub(super) const CODE_HASH: &str = env!("LANGEVIN_CODE_HASH");
+pub(crate) const CODE_HASH: &str = env!("LANGEVIN_CODE_HASH");
 
 /// Hash of everything that determines the numbers of a run, apart from the code.
 pub(super) fn problem_hash(problem: &Problem) -> String {
@@ -43,6 +44,26 @@ pub(super) fn problem_hash(problem: &Problem) -> String {
         settings.piece(axis.key.name().as_bytes());
         settings.numbers(&axis.values);
     }
+    hash.update(settings.into_bytes());
+    format!("{:x}", hash.finalize())
+}
+
+/// Hash of a data set alone.
+pub(crate) fn data_hash(data: &Dataset) -> String {
+    let mut hash = Sha256::new();
+    hash_data(&mut hash, data);
+    format!("{:x}", hash.finalize())
+}
+
+/// Hash of a data set and of what SGD does on it, without how long and how often it is run.
+pub(crate) fn settings_hash(data: &Dataset, sgd: &Hyperparameters, sampling: Sampling, noise: Noise) -> String {
+    let mut hash = Sha256::new();
+    hash_data(&mut hash, data);
+    let mut settings = StateWriter::default();
+    settings.numbers(&[sgd.learning_rate(), sgd.momentum(), sgd.weight_decay()]);
+    settings.count(sgd.batch_size() as u64);
+    settings.piece(sampling.name().as_bytes());
+    settings.piece(noise.name().as_bytes());
     hash.update(settings.into_bytes());
     format!("{:x}", hash.finalize())
 }

@@ -38,6 +38,7 @@ use serde::Serialize;
 pub use arrays::{Array, Provenance, Simulated, Values};
 pub(crate) use file::{check_arrays_path, write_arrays};
 pub use frame::{Axis, Frame, Quantity};
+pub(crate) use identity::{CODE_HASH, data_hash, settings_hash};
 pub use merge::merge;
 pub use shard::{Shard, ShardArgument};
 

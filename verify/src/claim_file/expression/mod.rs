@@ -6,6 +6,7 @@
 //! formula does not recurse at all.
 
 mod error;
+mod formula;
 mod function;
 mod parser;
 mod program;
@@ -13,8 +14,10 @@ mod symbol;
 mod token;
 
 use std::fmt;
+use std::sync::Arc;
 
 pub use error::ExpressionError;
+pub use formula::{Formula, Symbols};
 pub use function::{FUNCTIONS, Function};
 pub use program::{Point, Rounded};
 pub use symbol::{OF_A_MODE, SHARED, SYMBOLS, Symbol};
@@ -91,6 +94,8 @@ pub struct Expression {
     program: Program,
     reduced: Vec<Reduced>,
     symbols: Vec<Symbol>,
+    /// Stands in for the program.
+    function: Option<formula::Function>,
 }
 
 impl Expression {
@@ -113,7 +118,24 @@ impl Expression {
     fn of(text: &str, scope: &Scope, wanted: Value) -> Result<Self, ExpressionError> {
         let mut parser = Parser::new(text, scope)?;
         let program = parser.whole(wanted)?;
-        Ok(Self { text: text.trim().to_owned(), program, reduced: parser.reduced, symbols: parser.symbols })
+        Ok(Self {
+            text: text.trim().to_owned(),
+            program,
+            reduced: parser.reduced,
+            symbols: parser.symbols,
+            function: None,
+        })
+    }
+
+    /// A formula in Rust. It may use every symbol; where a claim is about one, that one is NaN.
+    pub fn function(formula: Arc<dyn Formula>) -> Self {
+        Self {
+            text: "a function in Rust".into(),
+            program: Program { instructions: Vec::new() },
+            reduced: Vec::new(),
+            symbols: symbol::SYMBOLS.iter().map(|entry| entry.1).collect(),
+            function: Some(formula::Function(formula)),
+        }
     }
 
     /// The formula as it was written.
@@ -128,6 +150,9 @@ impl Expression {
 
     /// The value in a mode, or of a total, with a bound on its rounding error.
     pub fn evaluate(&self, point: &Point, mode: Option<usize>) -> Rounded {
+        if let Some(function) = &self.function {
+            return function.evaluate(point, mode);
+        }
         let mut stack = Vec::new();
         let reduced = self.reductions(point, &mut stack);
         self.program.run(point, mode, &reduced, &mut stack)
@@ -135,6 +160,9 @@ impl Expression {
 
     /// The values in all modes.
     pub fn evaluate_modes(&self, point: &Point) -> Vec<Rounded> {
+        if let Some(function) = &self.function {
+            return (0..point.modes.len()).map(|mode| function.evaluate(point, Some(mode))).collect();
+        }
         let mut stack = Vec::new();
         let reduced = self.reductions(point, &mut stack);
         (0..point.modes.len()).map(|mode| self.program.run(point, Some(mode), &reduced, &mut stack)).collect()
@@ -233,7 +261,10 @@ impl Expression {
 /// With every bracket written.
 impl fmt::Display for Expression {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.written(&self.program))
+        match &self.function {
+            Some(_) => formatter.write_str(&self.text),
+            None => formatter.write_str(&self.written(&self.program)),
+        }
     }
 }
 
