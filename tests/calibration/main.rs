@@ -176,7 +176,7 @@ fn student_over_chains() {
         stopped(&values)
     });
     row("guard against skewness", "stops two points, p = 0.001", 0.99, Nominal::AtLeast, |stream| {
-        // without a rare value among them the values are all the same, and agree with no mean but their own
+        // without a rare value among them the values are all the same: that must stop the test as well
         let values = many(stream, 4 * size, LAWS[2].one);
         stopped(&values)
     });
