@@ -307,12 +307,13 @@ mod tests {
     /// The order of elements and the attributes of the schema that Jenkins, GitLab and others read (junit-10.xsd).
     #[test]
     fn the_document_follows_the_schema_that_ci_systems_read() {
+        type Names = &'static [&'static str];
+
         let mut report = example::report_with_surprises();
         report.baseline = Some(BaselineComparison { vanished: vec!["a/b/c".into()], ..BaselineComparison::default() });
         let timings = BTreeMap::from([(report.claims[0].checks[0].scenario.clone(), Duration::from_millis(1234))]);
         let text = junit_timed(&report, &timings).expect("XML is written for any report");
         // element: parents, required attributes, all attributes, text allowed
-        type Names = &'static [&'static str];
         let schema: [(&str, Names, Names, Names); 9] = [
             ("testsuites", &[""], &[], &["name", "time", "tests", "failures", "disabled", "errors"]),
             (
