@@ -1,0 +1,6 @@
+//! Tests of the harness, on libtorch for the processor.
+
+mod networks;
+mod program;
+mod simulator;
+mod training;
