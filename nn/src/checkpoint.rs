@@ -78,11 +78,14 @@ fn checksum<'a>(arrays: impl Iterator<Item = (&'a str, &'a [u8])>, state: &HashM
         part(key.as_bytes());
         part(value.as_bytes());
     }
-    hex(&sum.finalize())
+    hexadecimal(&sum.finalize())
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+/// Two digits a byte.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |value: u8| char::from(DIGITS[usize::from(value & 15)]);
+    bytes.iter().flat_map(|&byte| [digit(byte >> 4), digit(byte)]).collect()
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
@@ -116,7 +119,7 @@ pub fn write_checkpoint(path: &Path, network: &Network, state: &CheckpointState)
         ("langevin-nn checkpoint".to_owned(), FORMAT.to_owned()),
         ("step".to_owned(), state.step.to_string()),
         ("records".to_owned(), state.records.to_string()),
-        ("batches".to_owned(), hex(&state.batches)),
+        ("batches".to_owned(), hexadecimal(&state.batches)),
         ("identity".to_owned(), Value::Object(state.identity.clone()).to_string()),
     ]);
     let sum = checksum(arrays.iter().map(|(name, array)| (name.as_str(), array.bytes.as_slice())), &metadata);
@@ -168,8 +171,7 @@ impl CheckpointFile {
     }
 
     fn metadata(&self) -> Result<HashMap<String, String>> {
-        let (_, metadata) =
-            SafeTensors::read_metadata(&self.bytes).map_err(|error| self.refused(error.to_string()))?;
+        let (_, metadata) = SafeTensors::read_metadata(&self.bytes).map_err(|error| self.refused(error.to_string()))?;
         Ok(metadata.metadata().clone().unwrap_or_default())
     }
 

@@ -1,14 +1,19 @@
 //! The command line of `langevin-nn`.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use langevin_verify::output;
+use langevin_verify::progress::Progress;
+use serde_json::json;
 
 use crate::device::DeviceRequest;
 use crate::doctor::Diagnosis;
 use crate::error::{NnError, Result};
-use crate::tensor;
+use crate::train::{Options, Outcome, train};
+use crate::training_file::TrainingFile;
+use crate::{interruption, tensor};
 
 #[derive(Debug, Parser)]
 #[command(name = "langevin-nn", version, about, max_term_width = 120)]
@@ -20,8 +25,32 @@ struct Line {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Train a network as a file says, and record its way through parameter space
+    Train(TrainArguments),
     /// Say what this machine has (libtorch, devices, threads) and what is missing
     Doctor(DoctorArguments),
+}
+
+#[derive(Debug, Args)]
+struct TrainArguments {
+    /// Training file
+    #[arg(value_name = "FILE.toml")]
+    file: PathBuf,
+    /// Folder of the run (default: the name of the training file without its extension)
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Go on with the run in the folder, from its latest checkpoint
+    #[arg(long)]
+    resume: bool,
+    /// auto, cpu or cuda:N; auto is the first CUDA device where there is one
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    device: DeviceRequest,
+    /// Threads of one operation on the processor (default: all cores). Another number can change last bits
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+    /// A summary as one JSON document on standard output
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -61,8 +90,58 @@ fn run(command: Command) -> Result<u8> {
         tensor::set_threads(count.get());
     }
     match command {
+        Command::Train(arguments) => train_file(&arguments),
         Command::Doctor(arguments) => doctor(&arguments),
     }
+}
+
+fn train_file(arguments: &TrainArguments) -> Result<u8> {
+    if let Some(threads) = arguments.threads {
+        tensor::set_threads(usize::from(threads));
+    }
+    let device = arguments.device.resolve()?;
+    let file = TrainingFile::read(&arguments.file)?;
+    let folder = arguments.out.clone().unwrap_or_else(|| arguments.file.with_extension(""));
+    if folder.is_file() {
+        let detail = "it is a file; --out must name a folder".into();
+        return Err(NnError::File { path: folder, detail });
+    }
+    interruption::install();
+    let progress = Progress::on_terminal();
+    let outcome = train(&file, &folder, Options { device, resume: arguments.resume }, &progress);
+    progress.finish();
+    let outcome = outcome?;
+    let text = if arguments.json { summary(&outcome).to_string() } else { told(&outcome, &folder) };
+    output::print(&text)?;
+    Ok(0)
+}
+
+fn summary(outcome: &Outcome) -> serde_json::Value {
+    let last = outcome.manifest.evaluations.last();
+    json!({
+        "steps": outcome.manifest.steps,
+        "steps_of_this_process": outcome.steps,
+        "seconds": outcome.stepping,
+        "steps_per_second": outcome.steps as f64 / outcome.stepping,
+        "dimension": outcome.manifest.dimension,
+        "loss": last.map(|evaluation| evaluation.loss),
+        "accuracy": last.and_then(|evaluation| evaluation.accuracy),
+        "device": outcome.manifest.environment.get("device"),
+    })
+}
+
+fn told(outcome: &Outcome, folder: &std::path::Path) -> String {
+    let mut text = format!("{} steps", outcome.manifest.steps);
+    if outcome.steps > 0 {
+        text += &format!(", {:.3} ms each", 1e3 * outcome.stepping / outcome.steps as f64);
+    }
+    if let Some(last) = outcome.manifest.evaluations.last() {
+        text += &format!("; loss of all samples {:.6}", last.loss);
+        if let Some(accuracy) = last.accuracy {
+            text += &format!(", accuracy {:.2} %", 100.0 * accuracy);
+        }
+    }
+    format!("{text}\n{}", folder.join("track.npz").display())
 }
 
 fn doctor(arguments: &DoctorArguments) -> Result<u8> {

@@ -35,7 +35,11 @@ pub fn read_directions(path: &Path, network: &Network) -> Result<Tensor> {
         _ => return Err(refused(format!("entries of type {description}; they must be f4 or f8"))),
     };
     if let Some(place) = values.iter().position(|value| !value.is_finite()) {
-        return Err(refused(format!("entry {} of direction {} is not finite", place as u64 % dimension, place as u64 / dimension)));
+        return Err(refused(format!(
+            "entry {} of direction {} is not finite",
+            place as u64 % dimension,
+            place as u64 / dimension
+        )));
     }
     let shape = [shape[0] as i64, dimension as i64];
     Tensor::from_values(&values, &shape, network.precision().kind(), network.device())

@@ -120,8 +120,10 @@ pub fn start_path(folder: &Path) -> PathBuf {
 pub fn read_manifest(folder: &Path) -> Result<Manifest> {
     let path = folder.join("run.json");
     let text = std::fs::read_to_string(&path).map_err(|source| NnError::Read { path: path.clone(), source })?;
-    let manifest: Manifest = serde_json::from_str(&text)
-        .map_err(|error| NnError::File { path: path.clone(), detail: format!("it is no manifest of a run: {error}") })?;
+    let manifest: Manifest = serde_json::from_str(&text).map_err(|error| NnError::File {
+        path: path.clone(),
+        detail: format!("it is no manifest of a run: {error}"),
+    })?;
     if manifest.format != FORMAT {
         let detail = format!("its format is {}; this version reads {FORMAT}", manifest.format);
         return Err(NnError::File { path, detail });

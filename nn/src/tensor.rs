@@ -114,7 +114,8 @@ impl Tensor {
     /// [`NnError::Torch`]; [`NnError::Input`] for another number of values than the shape has.
     pub fn from_values<T: tch::kind::Element>(values: &[T], shape: &[i64], kind: Kind, device: Device) -> Result<Self> {
         if shape.iter().product::<i64>() != i64::try_from(values.len()).unwrap_or(-1) {
-            let detail = format!("{} numbers; the shape {shape:?} takes {}", values.len(), shape.iter().product::<i64>());
+            let detail =
+                format!("{} numbers; the shape {shape:?} takes {}", values.len(), shape.iter().product::<i64>());
             return Err(NnError::Input { detail });
         }
         let flat = tch::Tensor::f_from_slice(values).and_then(|flat| flat.f_to_kind(kind));

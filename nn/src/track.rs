@@ -120,9 +120,7 @@ impl Tracker {
         let (directions, rate) = (self.directions(), self.learning_rate);
         for (row, step) in steps.into_iter().enumerate() {
             let speed = rate * rate * speeds[row];
-            for (name, value) in
-                [("the loss", losses[row]), ("|delta|^2", speed), ("|Delta|^2", distances[row])]
-            {
+            for (name, value) in [("the loss", losses[row]), ("|delta|^2", speed), ("|Delta|^2", distances[row])] {
                 if !value.is_finite() {
                     let detail = format!(
                         "{name} is {value}: training diverges. The records of earlier steps are kept; try a smaller learning_rate"

@@ -118,7 +118,10 @@ impl TrainingFile {
         let input = input_shape(&data, image)?;
         if sampling != Sampling::WithReplacement && sgd.batch_size() > data.samples() {
             let found = format!("sgd.batch_size is {}", sgd.batch_size());
-            let detail = format!("{found}; it must be at most the {} samples unless they are drawn with replacement", data.samples());
+            let detail = format!(
+                "{found}; it must be at most the {} samples unless they are drawn with replacement",
+                data.samples()
+            );
             return Err(NnError::Input { detail });
         }
         Ok(Self { text: text.into(), data, input, architecture, loss, sgd, sampling, start, run, track })
@@ -168,7 +171,9 @@ fn read_run(table: Option<Table>) -> Result<RunKeys> {
     run.keep_checkpoints = table.flag("keep_checkpoints")?.unwrap_or(false);
     run.evaluate_every = table.count("evaluate_every")?.unwrap_or(0);
     if run.chain > u64::from(u32::MAX) {
-        return Err(table.refuse("chain", run.chain, "below 2^32; larger numbers are the streams of initial parameters").into());
+        return Err(table
+            .refuse("chain", run.chain, "below 2^32; larger numbers are the streams of initial parameters")
+            .into());
     }
     table.finish()?;
     Ok(run)
@@ -186,14 +191,16 @@ fn read_track(table: Option<Table>, folder: &Path) -> Result<TrackKeys> {
     Ok(track)
 }
 
-fn read_model(mut table: Table) -> Result<(Architecture, Loss, Option<(i64, i64, i64)>)> {
+/// Channels, height, width.
+type Sides = (i64, i64, i64);
+
+fn read_model(mut table: Table) -> Result<(Architecture, Loss, Option<Sides>)> {
     let name = table.required_text("kind")?;
     let kind: ModelKind = name.parse().map_err(|known: String| table.refuse("kind", format!("\"{name}\""), known))?;
     let loss = match table.text("loss")?.as_deref() {
-        Some("cross-entropy") => Loss::CrossEntropy,
         Some("mse") => Loss::SquaredError,
         None if kind == ModelKind::Linear => Loss::SquaredError,
-        None => Loss::CrossEntropy,
+        Some("cross-entropy") | None => Loss::CrossEntropy,
         Some(other) => return Err(table.refuse("loss", format!("\"{other}\""), "\"cross-entropy\" or \"mse\"").into()),
     };
     let widths_key = match kind {
@@ -205,13 +212,17 @@ fn read_model(mut table: Table) -> Result<(Architecture, Loss, Option<(i64, i64,
     if let Some((key, default)) = widths_key {
         let widths = table.counts(key)?.unwrap_or(default);
         if let Some(bad) = widths.iter().find(|&&width| width == 0 || width > WIDEST) {
-            return Err(table.refuse(key, format!("a list with {bad}"), format!("whole numbers between 1 and {WIDEST}")).into());
+            return Err(table
+                .refuse(key, format!("a list with {bad}"), format!("whole numbers between 1 and {WIDEST}"))
+                .into());
         }
         architecture.widths = widths.into_iter().map(|width| width as i64).collect();
         architecture.activation = match table.text("activation")?.as_deref() {
             None | Some("relu") => Activation::Relu,
             Some("tanh") => Activation::Tanh,
-            Some(other) => return Err(table.refuse("activation", format!("\"{other}\""), "\"relu\" or \"tanh\"").into()),
+            Some(other) => {
+                return Err(table.refuse("activation", format!("\"{other}\""), "\"relu\" or \"tanh\"").into());
+            }
         };
     }
     if matches!(kind, ModelKind::Linear | ModelKind::Mlp) {
@@ -219,7 +230,9 @@ fn read_model(mut table: Table) -> Result<(Architecture, Loss, Option<(i64, i64,
     }
     let image = match table.counts("image")?.as_deref() {
         None => None,
-        Some(&[channels, height, width]) if [channels, height, width].iter().all(|&side| (1..=WIDEST).contains(&side)) => {
+        Some(&[channels, height, width])
+            if [channels, height, width].iter().all(|&side| (1..=WIDEST).contains(&side)) =>
+        {
             Some((channels as i64, height as i64, width as i64))
         }
         Some(other) => {
@@ -232,7 +245,7 @@ fn read_model(mut table: Table) -> Result<(Architecture, Loss, Option<(i64, i64,
 }
 
 /// The shape of inputs: as the file says, or as the data set is known to have.
-fn input_shape(data: &RegressionTable, image: Option<(i64, i64, i64)>) -> Result<InputShape> {
+fn input_shape(data: &RegressionTable, image: Option<Sides>) -> Result<InputShape> {
     let width = data.dimension() as i64;
     let known = match (data.name.as_str(), width) {
         ("digits", 64) => Some((1, 8, 8)),

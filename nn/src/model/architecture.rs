@@ -77,8 +77,7 @@ pub enum Kind {
 }
 
 /// Names of the families.
-pub const KINDS: &str =
-    "linear, mlp, small-conv, vgg11, vgg11-bn, vgg16, vgg16-bn, resnet18 or resnet34";
+pub const KINDS: &str = "linear, mlp, small-conv, vgg11, vgg11-bn, vgg16, vgg16-bn, resnet18 or resnet34";
 
 impl FromStr for Kind {
     type Err = String;

@@ -1,9 +1,9 @@
 //! A linear model, a multilayer perceptron, a small convolutional network.
 
+use super::Blueprint;
 use super::architecture::Architecture;
 use super::initial::Initial;
 use super::layer::Layer;
-use super::Blueprint;
 
 /// Outputs = W x (+ b), starting from zero: the linear regression of the paper's section 4. W lies in the position vector output
 /// by output, as in the simulator.

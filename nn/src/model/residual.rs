@@ -1,10 +1,10 @@
 //! ResNet-18 and -34 (He et al. 2016), with Torchvision's names and initial values. Images below 64 pixels get a first
 //! convolution of 3 x 3 without stride and no first pooling.
 
+use super::Blueprint;
 use super::architecture::LARGE_IMAGE;
 use super::initial::Initial;
 use super::layer::Layer;
-use super::Blueprint;
 
 /// A 3 x 3 or 1 x 1 convolution without bias and its normalisation.
 fn convolved(network: &mut Blueprint, names: (&str, &str), sizes: (i64, i64, i64), stride: i64) -> [Layer; 2] {

@@ -1,10 +1,10 @@
 //! VGG (Simonyan and Zisserman 2015), with Torchvision's names and initial values. Images below 64 pixels get one linear layer
 //! instead of the three of ImageNet. There is no dropout: Torchvision's is noise that equation (2) does not have.
 
+use super::Blueprint;
 use super::architecture::LARGE_IMAGE;
 use super::initial::Initial;
 use super::layer::Layer;
-use super::Blueprint;
 
 /// Channels of the convolutions of the five stages.
 fn stages(depth: u8) -> [&'static [i64]; 5] {

@@ -4,9 +4,9 @@
 //! The recursion damps such errors in directions with curvature; in the three directions that the digits do not span they add
 //! up like a random walk with momentum, at most some 1e-15 x 10 x sqrt(10,000) = 1e-12 for beta = 0.9.
 
+use langevin_nn::tensor::Device;
 use langevin_nn::train::Trainer;
 use langevin_nn::training_file::TrainingFile;
-use langevin_nn::tensor::Device;
 use langevin_sim::observer::SnapshotObserver;
 use langevin_sim::sgd::{Ensemble, MinibatchNoise, NoiseSource, Start};
 use langevin_theory::Sampling;

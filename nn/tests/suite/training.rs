@@ -190,7 +190,9 @@ fn weights_of_another_network_are_refused() {
     let out = folder.path().join("out");
     assert_eq!(train(&write(folder.path(), &SMALL.replace("STEPS", "1")), &out, &[]).0, 0);
     let start = "[start]\nweights = \"out/checkpoint.safetensors\"\n";
-    for (channels, said) in [("[5]", "features.0.weight has the shape [4, 1, 3, 3]"), ("[4, 4]", "does not hold features.1")] {
+    for (channels, said) in
+        [("[5]", "features.0.weight has the shape [4, 1, 3, 3]"), ("[4, 4]", "does not hold features.1")]
+    {
         let text = format!("{}{start}", SMALL.replace("STEPS", "1").replace("[4]", channels));
         let (code, message) = train(&write(folder.path(), &text), &folder.path().join("other"), &[]);
         assert!(code == 2 && message.contains(said), "{message}");

@@ -47,10 +47,15 @@ impl BatchSequence {
         let batch = sgd.batch_size();
         if samples == 0 || u32::try_from(samples).is_err() {
             let admissible = "between 1 and 2^32 - 1".into();
-            return Err(SimError::InvalidValue { name: "the number of samples", value: samples.to_string(), admissible });
+            return Err(SimError::InvalidValue {
+                name: "the number of samples",
+                value: samples.to_string(),
+                admissible,
+            });
         }
         if batch > samples && sampling != Sampling::WithReplacement {
-            let admissible = format!("at most the number of samples ({samples}) unless batches are drawn with replacement");
+            let admissible =
+                format!("at most the number of samples ({samples}) unless batches are drawn with replacement");
             return Err(SimError::InvalidValue { name: "batch_size", value: batch.to_string(), admissible });
         }
         let plan = BatchPlan::new(sampling, samples, batch);
