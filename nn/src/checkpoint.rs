@@ -1,6 +1,6 @@
 //! Checkpoints: one safetensors file with the parameters and buffers under the network's names, the velocity of each parameter
-//! under `velocity.` and its name, and as metadata the step, the place in the sequence of batches, what the run is, and a
-//! SHA-256 of it all. A file is written whole or not at all.
+//! under `velocity.` and its name, and as metadata one JSON text with the step, the place in the sequence of batches, what the run
+//! is, and a SHA-256 of it all. A file is written whole or not at all.
 //!
 //! The same reader takes weights that other programs wrote, if names and shapes fit: Torchvision's for VGG and ResNet.
 
@@ -17,7 +17,10 @@ use crate::network::Network;
 use crate::tensor::{Device, Kind, Tensor};
 
 /// Version of the metadata.
-const FORMAT: &str = "1";
+const FORMAT: u64 = 1;
+
+/// The one key of the metadata: one, so that the same state gives the same bytes.
+const METADATA: &str = "langevin-nn";
 
 /// Before the name of a parameter: its velocity.
 const VELOCITY: &str = "velocity.";
@@ -62,7 +65,8 @@ impl Array {
     }
 }
 
-fn checksum<'a>(arrays: impl Iterator<Item = (&'a str, &'a [u8])>, state: &HashMap<String, String>) -> String {
+/// Of names, arrays and everything that the metadata say but their own checksum.
+fn checksum<'a>(arrays: impl Iterator<Item = (&'a str, &'a [u8])>, metadata: &Map<String, Value>) -> String {
     let mut sum = Sha256::new();
     let mut part = |bytes: &[u8]| {
         sum.update((bytes.len() as u64).to_le_bytes());
@@ -73,10 +77,9 @@ fn checksum<'a>(arrays: impl Iterator<Item = (&'a str, &'a [u8])>, state: &HashM
         part(name.as_bytes());
         part(bytes);
     }
-    let state: BTreeMap<&String, &String> = state.iter().filter(|(key, _)| *key != "sha256").collect();
-    for (key, value) in state {
+    for (key, value) in metadata.iter().filter(|(key, _)| *key != "sha256") {
         part(key.as_bytes());
-        part(value.as_bytes());
+        part(value.to_string().as_bytes());
     }
     hexadecimal(&sum.finalize())
 }
@@ -115,15 +118,15 @@ pub fn write_checkpoint(path: &Path, network: &Network, state: &CheckpointState)
     for (buffer, tensor) in network.blueprint().buffers.iter().zip(network.buffers()) {
         arrays.insert(buffer.name.clone(), Array::of(tensor)?);
     }
-    let mut metadata = HashMap::from([
-        ("langevin-nn checkpoint".to_owned(), FORMAT.to_owned()),
-        ("step".to_owned(), state.step.to_string()),
-        ("records".to_owned(), state.records.to_string()),
-        ("batches".to_owned(), hexadecimal(&state.batches)),
-        ("identity".to_owned(), Value::Object(state.identity.clone()).to_string()),
-    ]);
+    let mut metadata = Map::new();
+    metadata.insert("format".into(), FORMAT.into());
+    metadata.insert("step".into(), state.step.into());
+    metadata.insert("records".into(), state.records.into());
+    metadata.insert("batches".into(), hexadecimal(&state.batches).into());
+    metadata.insert("identity".into(), Value::Object(state.identity.clone()));
     let sum = checksum(arrays.iter().map(|(name, array)| (name.as_str(), array.bytes.as_slice())), &metadata);
-    metadata.insert("sha256".into(), sum);
+    metadata.insert("sha256".into(), sum.into());
+    let metadata = HashMap::from([(METADATA.to_owned(), Value::Object(metadata).to_string())]);
     let refused = |error: safetensors::SafeTensorError| NnError::File { path: path.into(), detail: error.to_string() };
     let views = arrays
         .iter()
@@ -145,13 +148,12 @@ impl CheckpointFile {
         let bytes = std::fs::read(path).map_err(|source| NnError::Read { path: path.into(), source })?;
         let file = Self { path: path.into(), bytes };
         file.arrays()?;
-        let metadata = file.metadata()?;
-        if let Some(written) = metadata.get("sha256").filter(|_| metadata.contains_key("langevin-nn checkpoint")) {
+        if let Some(metadata) = file.metadata()? {
             let arrays = file.arrays()?;
             let tensors = arrays.tensors();
             let found = checksum(tensors.iter().map(|(name, view)| (name.as_str(), view.data())), &metadata);
-            if *written != found {
-                return Err(file.refused(format!("it is damaged: its SHA-256 is {found}; it says {written}")));
+            if metadata.get("sha256").and_then(Value::as_str) != Some(&found) {
+                return Err(file.refused("it is damaged: its contents do not have its SHA-256".into()));
             }
         }
         Ok(file)
@@ -170,9 +172,14 @@ impl CheckpointFile {
         })
     }
 
-    fn metadata(&self) -> Result<HashMap<String, String>> {
-        let (_, metadata) = SafeTensors::read_metadata(&self.bytes).map_err(|error| self.refused(error.to_string()))?;
-        Ok(metadata.metadata().clone().unwrap_or_default())
+    /// What a checkpoint says of itself; nothing in files of other programs.
+    fn metadata(&self) -> Result<Option<Map<String, Value>>> {
+        let (_, header) = SafeTensors::read_metadata(&self.bytes).map_err(|error| self.refused(error.to_string()))?;
+        let Some(text) = header.metadata().as_ref().and_then(|metadata| metadata.get(METADATA)) else {
+            return Ok(None);
+        };
+        let metadata = serde_json::from_str(text);
+        metadata.map(Some).map_err(|error| self.refused(format!("it is damaged: its metadata are no JSON ({error})")))
     }
 
     /// What the file says of the run.
@@ -180,26 +187,23 @@ impl CheckpointFile {
     /// # Errors
     /// [`NnError::File`] when it is no checkpoint of this version.
     pub fn state(&self) -> Result<CheckpointState> {
-        let metadata = self.metadata()?;
-        match metadata.get("langevin-nn checkpoint").map(String::as_str) {
-            Some(FORMAT) => {}
-            Some(other) => {
-                return Err(self.refused(format!("a checkpoint of format {other}; this version reads {FORMAT}")));
-            }
-            None => return Err(self.refused("weights, but no checkpoint: it names no step".into())),
+        let Some(metadata) = self.metadata()? else {
+            return Err(self.refused("weights, but no checkpoint: it names no step".into()));
+        };
+        let lacks = |key: &str| self.refused(format!("a checkpoint whose metadata have no sound \"{key}\""));
+        let number = |key: &str| metadata.get(key).and_then(Value::as_u64).ok_or_else(|| lacks(key));
+        let format = number("format")?;
+        if format != FORMAT {
+            return Err(self.refused(format!("a checkpoint of format {format}; this version reads {FORMAT}")));
         }
-        let read = |key: &str| {
-            metadata.get(key).ok_or_else(|| self.refused(format!("a checkpoint without \"{key}\" in its metadata")))
-        };
-        let number = |key: &str| {
-            let text = read(key)?;
-            text.parse::<u64>().map_err(|_| self.refused(format!("{key} is {text}; it must be a whole number")))
-        };
-        let identity = serde_json::from_str(read("identity")?)
-            .map_err(|error| self.refused(format!("its identity is no JSON: {error}")))?;
-        let batches =
-            unhex(read("batches")?).ok_or_else(|| self.refused("its batches are no hexadecimal bytes".into()))?;
-        Ok(CheckpointState { step: number("step")?, records: number("records")?, batches, identity })
+        let batches = metadata.get("batches").and_then(Value::as_str).and_then(unhex);
+        let identity = metadata.get("identity").and_then(Value::as_object);
+        Ok(CheckpointState {
+            step: number("step")?,
+            records: number("records")?,
+            batches: batches.ok_or_else(|| lacks("batches"))?,
+            identity: identity.ok_or_else(|| lacks("identity"))?.clone(),
+        })
     }
 
     fn tensor(&self, view: &TensorView<'_>, name: &str, wanted: &[i64], device: Device) -> Result<Tensor> {

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::device::DeviceRequest;
 use crate::doctor::Diagnosis;
 use crate::error::{NnError, Result};
-use crate::train::{Options, Outcome, train};
+use crate::train::{Options, Outcome, sensible_threads, train};
 use crate::training_file::TrainingFile;
 use crate::{interruption, tensor};
 
@@ -45,7 +45,7 @@ struct TrainArguments {
     /// auto, cpu or cuda:N; auto is the first CUDA device where there is one
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     device: DeviceRequest,
-    /// Threads of one operation on the processor (default: all cores). Another number can change last bits
+    /// Threads of one operation on the processor (default: all cores, one for small networks). Another number can change last bits
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
     /// A summary as one JSON document on standard output
@@ -96,11 +96,15 @@ fn run(command: Command) -> Result<u8> {
 }
 
 fn train_file(arguments: &TrainArguments) -> Result<u8> {
-    if let Some(threads) = arguments.threads {
-        tensor::set_threads(usize::from(threads));
-    }
     let device = arguments.device.resolve()?;
     let file = TrainingFile::read(&arguments.file)?;
+    match arguments.threads {
+        Some(threads) => tensor::set_threads(usize::from(threads)),
+        None if std::env::var_os("OMP_NUM_THREADS").is_none() => {
+            tensor::set_threads(sensible_threads(&file, tensor::threads())?);
+        }
+        None => {}
+    }
     let folder = arguments.out.clone().unwrap_or_else(|| arguments.file.with_extension(""));
     if folder.is_file() {
         let detail = "it is a file; --out must name a folder".into();

@@ -202,6 +202,18 @@ fn identity(file: &TrainingFile) -> Map<String, Value> {
     }
 }
 
+/// Threads for a network and a batch size where nobody says a number: below some millions of products a step, waiting for each
+/// other costs threads more than they save. It depends on nothing that changes between two runs on one machine.
+///
+/// # Errors
+/// [`NnError::Input`] for a network that does not fit its data.
+pub fn sensible_threads(file: &TrainingFile, cores: usize) -> Result<usize> {
+    const WORTH_SHARING: u64 = 4_000_000;
+    let blueprint = file.architecture.blueprint(file.input, file.data.outputs() as i64)?;
+    let products = (blueprint.dimension() as u64).saturating_mul(file.sgd.batch_size() as u64);
+    Ok(if products < WORTH_SHARING { 1 } else { cores.max(1) })
+}
+
 /// What a run came to.
 #[derive(Clone, Debug)]
 pub struct Outcome {

@@ -116,6 +116,7 @@ impl TrainingFile {
         let (architecture, loss, image) = read_model(model)?;
         let data = read_table(data, folder)?;
         let input = input_shape(&data, image)?;
+        architecture.blueprint(input, data.outputs() as i64)?;
         if sampling != Sampling::WithReplacement && sgd.batch_size() > data.samples() {
             let found = format!("sgd.batch_size is {}", sgd.batch_size());
             let detail = format!(

@@ -2,7 +2,7 @@
 
 use langevin_nn::model::{Activation, Architecture, InputShape, Mode, ModelKind};
 use langevin_nn::network::{Loss, Network};
-use langevin_nn::tensor::{Device, Kind, Precision, Tensor};
+use langevin_nn::tensor::{Device, Kind, Precision, Tensor, set_threads};
 use langevin_theory::Hyperparameters;
 
 fn architecture(kind: ModelKind) -> Architecture {
@@ -40,6 +40,7 @@ fn parameters_are_torchvisions() {
 
 #[test]
 fn every_network_takes_small_images() {
+    set_threads(1);
     for (name, input) in [
         ("linear", InputShape::Image(1, 8, 8)),
         ("mlp", InputShape::Flat(5)),

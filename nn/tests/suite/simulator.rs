@@ -4,7 +4,7 @@
 //! The recursion damps such errors in directions with curvature; in the three directions that the digits do not span they add
 //! up like a random walk with momentum, at most some 1e-15 x 10 x sqrt(10,000) = 1e-12 for beta = 0.9.
 
-use langevin_nn::tensor::Device;
+use langevin_nn::tensor::{Device, set_threads};
 use langevin_nn::train::Trainer;
 use langevin_nn::training_file::TrainingFile;
 use langevin_sim::observer::SnapshotObserver;
@@ -19,6 +19,7 @@ fn largest_difference(sampling: Sampling, name: &str) -> f64 {
         r#"
         [data]
         source = "digits"
+        rows = 1792
         [model]
         kind = "linear"
         [sgd]
@@ -33,6 +34,7 @@ fn largest_difference(sampling: Sampling, name: &str) -> f64 {
         precision = "float64"
         "#
     );
+    set_threads(1);
     let file = TrainingFile::parse("test", &text, ".".as_ref()).unwrap();
     let mut trainer = Trainer::new(&file, Device::Cpu).unwrap();
     let problem = file.data.to_dataset().unwrap().problem;
