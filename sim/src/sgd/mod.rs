@@ -1,6 +1,7 @@
 //! Heavy-ball SGD exactly as equation (2): v' = beta v - g_B(theta) - lambda theta, theta' = theta + eta v'.
 
 mod batch_kernel;
+mod batch_sequence;
 mod batches;
 mod chain;
 mod ensemble;
@@ -11,6 +12,7 @@ mod recorder;
 mod table_chain;
 mod table_gradient;
 
+pub use batch_sequence::BatchSequence;
 pub use chain::Chain;
 pub use ensemble::{BLOCK_STEPS, Ensemble, Start, instruction_set};
 pub use gaussian::GaussianNoise;

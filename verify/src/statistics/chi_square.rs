@@ -1,5 +1,8 @@
 //! Sums of squares that are exactly chi-square under the claim: variance ratios under Gaussian noise (layer L1).
 
+use std::collections::HashMap;
+use std::sync::{LazyLock, Mutex, PoisonError};
+
 use super::tail::{chi_square, inverse};
 use super::{Finding, Rates};
 
@@ -16,8 +19,27 @@ pub fn test(sum: f64, degrees: f64, rates: Rates) -> Finding {
     }
 }
 
-/// Quantiles with this probability below and above.
+/// Quantiles with this probability below and above. Families ask for the same ones at every member, and each takes some
+/// hundred incomplete gamma functions: they are kept.
 fn bounds(degrees: f64, probability: f64) -> [f64; 2] {
+    static KEPT: LazyLock<Mutex<HashMap<[u64; 2], [f64; 2]>>> = LazyLock::new(Mutex::default);
+    let key = [degrees.to_bits(), probability.to_bits()];
+    if let Some(&found) = KEPT.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+        return found;
+    }
+    let found = quantiles(degrees, probability);
+    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    if kept.len() >= MOST_KEPT {
+        kept.clear();
+    }
+    kept.insert(key, found);
+    found
+}
+
+/// Most quantiles that are kept.
+const MOST_KEPT: usize = 4096;
+
+fn quantiles(degrees: f64, probability: f64) -> [f64; 2] {
     let spread = (2.0 * degrees).sqrt();
     let low = inverse(|x| -chi_square(degrees, x).0, -probability, 0.0, degrees);
     let high = inverse(|x| chi_square(degrees, x).1, probability, degrees, degrees + 40.0 * spread + 400.0);

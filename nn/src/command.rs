@@ -1,0 +1,162 @@
+//! The command line of `langevin-nn`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use langevin_verify::output;
+use langevin_verify::progress::Progress;
+use serde_json::json;
+
+use crate::device::DeviceRequest;
+use crate::doctor::Diagnosis;
+use crate::error::{NnError, Result};
+use crate::train::{Options, Outcome, sensible_threads, train};
+use crate::training_file::TrainingFile;
+use crate::{interruption, tensor};
+
+#[derive(Debug, Parser)]
+#[command(name = "langevin-nn", version, about, max_term_width = 120)]
+/// Networks trained by the recursion that langevin's theory is about
+struct Line {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Train a network as a file says, and record its way through parameter space
+    Train(TrainArguments),
+    /// Say what this machine has (libtorch, devices, threads) and what is missing
+    Doctor(DoctorArguments),
+}
+
+#[derive(Debug, Args)]
+struct TrainArguments {
+    /// Training file
+    #[arg(value_name = "FILE.toml")]
+    file: PathBuf,
+    /// Folder of the run (default: the name of the training file without its extension)
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Go on with the run in the folder, from its latest checkpoint
+    #[arg(long)]
+    resume: bool,
+    /// auto, cpu or cuda:N; auto is the first CUDA device where there is one
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    device: DeviceRequest,
+    /// Threads of one operation on the processor (default: all cores, one for small networks). Another number can change last bits
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+    /// A summary as one JSON document on standard output
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct DoctorArguments {
+    /// One JSON document on standard output
+    #[arg(long)]
+    json: bool,
+    /// Fail when this device is not here: auto, cpu, cuda:N
+    #[arg(long, value_name = "DEVICE")]
+    device: Option<DeviceRequest>,
+}
+
+/// Runs the command line; exit codes are those of `langevin`.
+pub fn main() -> ExitCode {
+    let line = match Line::try_parse() {
+        Ok(line) => line,
+        Err(error) => {
+            // a closed pipe has nobody left to tell
+            drop(error.print());
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    match run(line.command) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("langevin-nn: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn run(command: Command) -> Result<u8> {
+    // libtorch counts the cores of the machine; what this process may use can be less
+    if std::env::var_os("OMP_NUM_THREADS").is_none()
+        && let Ok(count) = std::thread::available_parallelism()
+    {
+        tensor::set_threads(count.get());
+    }
+    match command {
+        Command::Train(arguments) => train_file(&arguments),
+        Command::Doctor(arguments) => doctor(&arguments),
+    }
+}
+
+fn train_file(arguments: &TrainArguments) -> Result<u8> {
+    let device = arguments.device.resolve()?;
+    let file = TrainingFile::read(&arguments.file)?;
+    match arguments.threads {
+        Some(threads) => tensor::set_threads(usize::from(threads)),
+        None if std::env::var_os("OMP_NUM_THREADS").is_none() => {
+            tensor::set_threads(sensible_threads(&file, tensor::threads())?);
+        }
+        None => {}
+    }
+    let folder = arguments.out.clone().unwrap_or_else(|| arguments.file.with_extension(""));
+    if folder.is_file() {
+        let detail = "it is a file; --out must name a folder".into();
+        return Err(NnError::File { path: folder, detail });
+    }
+    interruption::install();
+    let progress = Progress::on_terminal();
+    let outcome = train(&file, &folder, Options { device, resume: arguments.resume }, &progress);
+    progress.finish();
+    let outcome = outcome?;
+    let text = if arguments.json { summary(&outcome).to_string() } else { told(&outcome, &folder) };
+    output::print(&text)?;
+    Ok(0)
+}
+
+fn summary(outcome: &Outcome) -> serde_json::Value {
+    let last = outcome.manifest.evaluations.last();
+    json!({
+        "steps": outcome.manifest.steps,
+        "steps_of_this_process": outcome.steps,
+        "seconds": outcome.stepping,
+        "steps_per_second": outcome.steps as f64 / outcome.stepping,
+        "dimension": outcome.manifest.dimension,
+        "loss": last.map(|evaluation| evaluation.loss),
+        "accuracy": last.and_then(|evaluation| evaluation.accuracy),
+        "device": outcome.manifest.environment.get("device"),
+    })
+}
+
+fn told(outcome: &Outcome, folder: &std::path::Path) -> String {
+    let mut parts = vec![format!("{} steps", outcome.manifest.steps)];
+    if outcome.steps > 0 {
+        parts.push(format!("{:.3} ms each", 1e3 * outcome.stepping / outcome.steps as f64));
+    }
+    if let Some(last) = outcome.manifest.evaluations.last() {
+        parts.push(format!("loss of all samples {:.6}", last.loss));
+        parts.extend(last.accuracy.map(|accuracy| format!("accuracy {:.2} %", 100.0 * accuracy)));
+    }
+    format!("{}\n{}", parts.join(", "), folder.join("track.npz").display())
+}
+
+fn doctor(arguments: &DoctorArguments) -> Result<u8> {
+    let diagnosis = Diagnosis::make()?;
+    let text = if arguments.json {
+        serde_json::to_string_pretty(&diagnosis)
+            .map_err(|error| NnError::Input { detail: format!("the diagnosis as JSON: {error}") })?
+    } else {
+        diagnosis.to_text()
+    };
+    output::print(&text)?;
+    if let Some(device) = arguments.device {
+        device.resolve()?;
+    }
+    Ok(0)
+}

@@ -1,0 +1,38 @@
+//! Networks on libtorch, trained by the recursion that the theory is about.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`tensor`] | the one module that calls libtorch |
+//! | [`device`] | where tensors live |
+//! | [`model`] | networks as lists of layers |
+//! | [`network`] | position, velocity, and a step of equation (2) |
+//! | [`data`] | a data set on a device |
+//! | [`training_file`] | what a run is |
+//! | [`train`](mod@train) | one chain, from a training file to a run's folder |
+//! | [`track`] | what is recorded |
+//! | [`directions`] | what states are projected on |
+//! | [`checkpoint`] | states and weights in files |
+//! | [`run_folder`] | the files of a run |
+//! | [`doctor`] | what this machine has |
+//! | [`command`] | the command line |
+
+// libtorch counts in i64, Rust in usize; no number of entries comes near the end of either
+#![allow(clippy::cast_possible_wrap)]
+
+pub mod checkpoint;
+pub mod command;
+pub mod data;
+pub mod device;
+pub mod directions;
+pub mod doctor;
+pub mod error;
+mod interruption;
+pub mod model;
+pub mod network;
+pub mod run_folder;
+pub mod tensor;
+pub mod track;
+pub mod train;
+pub mod training_file;
+
+pub use error::{NnError, Result};

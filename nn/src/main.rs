@@ -1,0 +1,7 @@
+//! The `langevin-nn` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    langevin_nn::command::main()
+}
