@@ -59,7 +59,7 @@ fn require_covariance(what: &str, matrix: &DMatrix<f64>) {
     let eigen = symmetric_eigen("correlation", &symmetric).expect("finite and symmetric");
     let least = eigen.values.min();
     // a rotation rounds every entry in units of the largest one
-    let spread = matrix.diagonal().max() / matrix.diagonal().min();
+    let spread = matrix.diagonal().amax() / matrix.diagonal().amin();
     let rounding = 1e-9 + 64.0 * f64::EPSILON * size as f64 * spread;
     assert!(least >= -rounding, "{what} has an eigenvalue {least:e} as a correlation: {matrix}");
 }

@@ -45,7 +45,7 @@ fn checked(bytes: &mut Unstructured<'_>) -> Result<()> {
                 for j in 0..size {
                     // and to rounding of the largest, which may be all that a variance of 0 has beside it
                     let scale = (any[(i, i)].abs() * any[(j, j)].abs()).sqrt();
-                    assert!(back[(i, j)].abs() <= 1e-6 * scale + 1e-12 * largest, "root of {any} is off by {back}");
+                    assert!(back[(i, j)].abs() <= 1e-6 * scale + 1e-9 * largest, "root of {any:e} is off by {back:e}");
                 }
             }
         }

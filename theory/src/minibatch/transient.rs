@@ -13,6 +13,9 @@ use crate::gradient_noise::gradient_covariance;
 use crate::quadratic::Quadratic;
 use crate::time::Steps;
 
+/// Steps after which moments are compared with themselves; rounding can make them alternate.
+const PERIOD: u64 = 64;
+
 /// Most steps of a transient.
 const MOST_STEPS: u64 = 10_000_000;
 
@@ -181,13 +184,36 @@ impl Transient {
                 admissible: "at most 10000000 (transient minibatch moments are iterated step by step)",
             });
         }
+        let mut earlier = None;
         while self.steps < steps {
+            if self.steps.0.is_multiple_of(PERIOD) {
+                // the moments repeat to the last bit once they are stationary: whole periods change nothing more
+                let now = Some(self.moments());
+                if now == earlier {
+                    self.steps = Steps(steps.0 - (steps.0 - self.steps.0) % PERIOD);
+                    if self.steps == steps {
+                        break;
+                    }
+                }
+                earlier = now;
+            }
             self.advance();
             if !self.velocity.trace().is_finite() || !self.position.trace().is_finite() {
                 return Err(TheoryError::Overflow { what: "the second moments" });
             }
         }
         Ok(())
+    }
+
+    /// Everything that a step changes.
+    fn moments(&self) -> [Vec<f64>; 5] {
+        [
+            self.position.as_slice().to_vec(),
+            self.cross.as_slice().to_vec(),
+            self.velocity.as_slice().to_vec(),
+            self.mean_position.as_slice().to_vec(),
+            self.mean_velocity.as_slice().to_vec(),
+        ]
     }
 
     /// Mean of (theta - mu_ridge, v), 2d, positions first, original coordinates.

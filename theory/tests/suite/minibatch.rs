@@ -423,3 +423,25 @@ fn data_that_are_fit_exactly_have_no_noise() {
     let expected = 0.5 * 1.5e-12_f64.powi(2) * data.features().row(0).norm_squared();
     assert!((noise / expected - 1.0).abs() < 1e-2, "{noise:e} {expected:e}");
 }
+
+/// Whole periods of moments that repeat are left out, to the last bit.
+#[test]
+fn stationary_moments_are_not_iterated() {
+    let features = nalgebra::dmatrix![1.0, 0.3; -1.5, 0.2; 2.0, -0.7; 0.25, 1.0];
+    let data = LeastSquares::new(features, nalgebra::dmatrix![1.0; 0.5; 1.5; -1.0]).unwrap();
+    let sgd = Hyperparameters::new(0.2, 0.5, 0.01, 2).unwrap();
+    let law = MinibatchLaw::new(&data, &sgd, Sampling::WithReplacement).unwrap();
+    let start = || law.transient(0, &nalgebra::dvector![0.4, -1.0], &nalgebra::dvector![0.1, 0.0]).unwrap();
+    let (mut short, mut long) = (start(), start());
+    for _ in 0..70_003 {
+        short.advance();
+    }
+    long.advance_to(Steps(70_003)).unwrap();
+    assert_eq!(short.steps(), long.steps());
+    assert_eq!(short.second_moment_in_eigenbasis(), long.second_moment_in_eigenbasis());
+    assert_eq!(short.mean(), long.mean());
+    // this many would take a second otherwise, and the stationary law is met
+    long.advance_to(Steps(9_999_999)).unwrap();
+    let stationary = law.stationary_second_moment_in_eigenbasis(0).unwrap();
+    assert!((long.second_moment_in_eigenbasis() - &stationary).amax() < 1e-12 * stationary.amax());
+}
