@@ -14,6 +14,7 @@
 //! | [`predict`](mod@predict) | theory only |
 //! | [`simulate`](mod@simulate) | simulation only: long runs, sweeps, shards |
 //! | [`modes_run`] | simulation of large problems, projected on top eigenvectors |
+//! | [`networks`] | experiments on networks, as `langevin-nn` writes them |
 //! | [`compare`](mod@compare) | rival theories against the exact law, and that against simulation |
 //! | [`command`] | the command line |
 
@@ -26,6 +27,7 @@ pub mod error;
 mod interruption;
 pub mod ledger;
 pub mod modes_run;
+pub mod networks;
 pub mod output;
 pub mod paper_tables;
 pub mod plan;

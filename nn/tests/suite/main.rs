@@ -1,5 +1,6 @@
 //! Tests of the harness, on libtorch for the processor.
 
+mod curvature;
 mod networks;
 mod program;
 mod simulator;

@@ -1,0 +1,42 @@
+//! The speed that theory predicts from the noise at theta_*,
+//!
+//! ```text
+//! E|delta|^2 = eta^2 phi/(1 - beta^2) sum_l f_l q_l' Sigma q_l,   f = 1/(1 - eta h/(2(1 + beta))),
+//! ```
+//!
+//! (16) with the noise itself in place of sigma^2 H (E43), phi = 1/S or that of drawing without replacement (E25), and the factor
+//! f of the discrete process (E03). f is exact along the known eigenvectors and to first order in eta h elsewhere, where tr H Sigma gives it.
+
+use langevin_theory::{Hyperparameters, Sampling};
+
+use super::point::Curvature;
+use crate::error::Result;
+
+/// phi; for reshuffled batches that do not divide the data, that of drawing without replacement.
+pub fn noise_factor(sampling: Sampling, samples: usize, sgd: &Hyperparameters) -> Result<f64> {
+    let batch = sgd.batch_size();
+    let sampling = match sampling {
+        Sampling::Reshuffle => Sampling::WithoutReplacement,
+        other => other,
+    };
+    Ok(sampling.noise_factor(samples, batch)?)
+}
+
+/// sum_l f_l q_l' Sigma q_l / tr Sigma.
+pub fn correction(curvature: &Curvature, sgd: &Hyperparameters) -> f64 {
+    let (rate, scale) = (sgd.learning_rate(), 2.0 * (1.0 + sgd.momentum()));
+    let decay = sgd.weight_decay();
+    let trace = curvature.trace_noise.value;
+    let mut sum = rate * (curvature.trace_product.value + decay * trace) / scale;
+    for (direction, rho) in curvature.eigenvalues.iter().enumerate() {
+        let part = rate * (rho + decay) / scale;
+        sum += curvature.noise_along(direction) * (1.0 / (1.0 - part) - 1.0 - part);
+    }
+    1.0 + sum / trace
+}
+
+/// E|delta|^2 with and without the factor of the discrete process.
+pub fn predicted(curvature: &Curvature, sgd: &Hyperparameters, factor: f64) -> (f64, f64) {
+    let plain = sgd.learning_rate().powi(2) * factor * curvature.trace_noise.value / (1.0 - sgd.momentum().powi(2));
+    (plain * correction(curvature, sgd), plain)
+}

@@ -1,0 +1,107 @@
+//! Experiments on networks as one HTML page and as lines for a terminal.
+
+use askama::Template;
+
+use super::RenderError;
+use super::mathematics::prose;
+use super::number::{Notation, count, significant};
+use super::plots::{self, LegendEntry, Panel};
+use crate::networks::{Experiment, Observation};
+
+struct Row {
+    what: String,
+    effect: String,
+    interval: String,
+    expected: String,
+    verdict: &'static str,
+    replicates: String,
+    reference: String,
+}
+
+struct Figure {
+    id: String,
+    caption: String,
+    panels: Vec<Panel>,
+    legend: Vec<LegendEntry>,
+}
+
+struct Section {
+    title: String,
+    about: String,
+    settings: Vec<(String, String)>,
+    rows: Vec<Row>,
+    figures: Vec<Figure>,
+}
+
+#[derive(Template)]
+#[template(path = "networks.html")]
+struct Page {
+    sections: Vec<Section>,
+    version: &'static str,
+}
+
+fn verdict(observation: &Observation) -> &'static str {
+    match observation.is_compatible() {
+        Some(true) => "compatible",
+        Some(false) => "differs",
+        None => "measured",
+    }
+}
+
+fn row(observation: &Observation, notation: Notation) -> Row {
+    let [low, high] = observation.interval;
+    let number = |value: f64| significant(value, 4, notation);
+    Row {
+        what: observation.what.clone(),
+        effect: number(observation.effect),
+        interval: format!("{} … {}", number(low), number(high)),
+        expected: observation.expected.map_or_else(|| "–".to_owned(), number),
+        verdict: verdict(observation),
+        replicates: count(observation.replicates),
+        reference: observation.reference.clone(),
+    }
+}
+
+fn section(number: usize, experiment: &Experiment) -> Result<Section, RenderError> {
+    let record = &experiment.record;
+    let mut rows = Vec::new();
+    for observation in &record.observations {
+        let mut row = row(observation, Notation::Typeset);
+        row.what = prose(&row.what);
+        rows.push(row);
+    }
+    let mut figures = Vec::new();
+    for figure in &record.figures {
+        // two experiments of one kind on a page must not share names of clip paths
+        let named = crate::networks::FigureRecord { id: format!("run{number}-{}", figure.id), ..figure.clone() };
+        let (panels, legend) = plots::network(&named, &experiment.arrays);
+        figures.push(Figure { id: named.id, caption: prose(&figure.caption), panels, legend });
+    }
+    Ok(Section {
+        title: record.title.clone(),
+        about: prose(&record.about),
+        settings: record.settings.clone(),
+        rows,
+        figures,
+    })
+}
+
+/// As one HTML page that needs nothing else.
+pub(super) fn html(experiments: &[Experiment]) -> Result<String, RenderError> {
+    let sections = experiments.iter().enumerate().map(|(number, experiment)| section(number, experiment));
+    let page = Page { sections: sections.collect::<Result<_, _>>()?, version: env!("CARGO_PKG_VERSION") };
+    Ok(page.render()?)
+}
+
+/// The observations as lines.
+pub(super) fn text(experiment: &Experiment) -> String {
+    let mut lines = vec![experiment.record.title.clone()];
+    for observation in &experiment.record.observations {
+        let row = row(observation, Notation::Ascii);
+        lines.push(format!(
+            "  {:<34} {:>10}  [{}]  expected {}  {} ({} replicates)",
+            observation.id, row.effect, row.interval.replace('…', "to"), row.expected, row.verdict, row.replicates
+        ));
+    }
+    lines.join("\n")
+}
