@@ -97,11 +97,8 @@ struct Recorded {
 
 impl Recorded {
     fn new(position: &[f64], velocity: &[f64], momentum: f64) -> Self {
-        let points: Vec<(f64, f64)> = velocity
-            .windows(2)
-            .zip(position)
-            .map(|(v, x)| (*x, momentum * v[0] - v[1]))
-            .collect();
+        let points: Vec<(f64, f64)> =
+            velocity.windows(2).zip(position).map(|(v, x)| (*x, momentum * v[0] - v[1])).collect();
         let (slope, level) = line(&points);
         let noise = points.iter().map(|(x, gradient)| gradient - level - slope * x).collect();
         let mean = points.iter().map(|(x, _)| x).sum::<f64>() / points.len() as f64;

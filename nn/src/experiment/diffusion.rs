@@ -41,9 +41,27 @@ pub(super) fn draft(file: &ExperimentFile, point: &Point, tracks: &[Vec<Track>])
     };
     let exponents: Vec<f64> = chains.iter().map(|chain| last(chain, 3).1).collect();
     draft.observations = vec![
-        observed("exponent", "$c$ of $\\lVert\\Delta_k\\rVert^2 \\propto k^c$, last two thirds of the steps (1 is Brownian)", &exponents, None, "Figure 1, H.2"),
-        observed("speed", "speed $\\lVert\\delta\\rVert^2$ over (16) with $\\operatorname{tr}\\Sigma$ measured at the start", &ratios(plain), Some(1.0), "(16), E43"),
-        observed("speed-discrete", "the same over (16) with the factor of the discrete process", &ratios(discrete), Some(1.0), "E03"),
+        observed(
+            "exponent",
+            "$c$ of $\\lVert\\Delta_k\\rVert^2 \\propto k^c$, last two thirds of the steps (1 is Brownian)",
+            &exponents,
+            None,
+            "Figure 1, H.2",
+        ),
+        observed(
+            "speed",
+            "speed $\\lVert\\delta\\rVert^2$ over (16) with $\\operatorname{tr}\\Sigma$ measured at the start",
+            &ratios(plain),
+            Some(1.0),
+            "(16), E43",
+        ),
+        observed(
+            "speed-discrete",
+            "the same over (16) with the factor of the discrete process",
+            &ratios(discrete),
+            Some(1.0),
+            "E03",
+        ),
         observed("speed-drift", "speed in the last third over that in the first", &drifts, Some(1.0), "section 2"),
     ];
 
@@ -57,19 +75,43 @@ pub(super) fn draft(file: &ExperimentFile, point: &Point, tracks: &[Vec<Track>])
     let averaged_steps: Vec<f64> = first.steps.iter().skip(middle).take(averaged.len()).copied().collect();
     local.marks = vec![
         draft.drawn("local", ("one chain", Role::Chain, Look::Line), steps.clone(), thinned(&first.local)),
-        draft.drawn("local-average", ("its moving average over 15 values", Role::Measured, Look::Line), thinned(&averaged_steps), thinned(&averaged)),
-        draft.drawn("speed-discrete", ("(16) with the factor of the discrete process", Role::Exact, Look::Line), ends.clone(), vec![discrete; 2]),
+        draft.drawn(
+            "local-average",
+            ("its moving average over 15 values", Role::Measured, Look::Line),
+            thinned(&averaged_steps),
+            thinned(&averaged),
+        ),
+        draft.drawn(
+            "speed-discrete",
+            ("(16) with the factor of the discrete process", Role::Exact, Look::Line),
+            ends.clone(),
+            vec![discrete; 2],
+        ),
         draft.drawn("speed", ("equation (16)", Role::Sde, Look::Dashes), ends, vec![plain; 2]),
     ];
     let (mean, half) = across(chains, |chain| &chain.global);
     let (mean, half) = (thinned(&mean), thinned(&half));
     let (scale, exponent) = last(first, 3);
     let window = [first.steps[first.steps.len() / 3], *first.steps.last().unwrap_or(&1.0)];
-    let mut global = panel(format!("displacement, c = {exponent:.2} for this chain"), (Quantity::Step, true), (Quantity::GlobalDisplacement, true));
+    let mut global = panel(
+        format!("displacement, c = {exponent:.2} for this chain"),
+        (Quantity::Step, true),
+        (Quantity::GlobalDisplacement, true),
+    );
     global.marks = vec![
-        draft.drawn_with("global-mean", ("mean over chains, 95 %", Role::Mean, Look::Band), steps.clone(), (mean, half)),
+        draft.drawn_with(
+            "global-mean",
+            ("mean over chains, 95 %", Role::Mean, Look::Band),
+            steps.clone(),
+            (mean, half),
+        ),
         draft.drawn("global", ("one chain", Role::Chain, Look::Line), steps, thinned(&first.global)),
-        draft.drawn("global-fit", ("power law fitted to the chain", Role::Fit, Look::Dashes), window.to_vec(), window.iter().map(|step| scale * step.powf(exponent)).collect()),
+        draft.drawn(
+            "global-fit",
+            ("power law fitted to the chain", Role::Fit, Look::Dashes),
+            window.to_vec(),
+            window.iter().map(|step| scale * step.powf(exponent)).collect(),
+        ),
     ];
     draft.figures.push(FigureRecord {
         id: "diffusion".into(),
@@ -85,9 +127,7 @@ pub(super) fn draft(file: &ExperimentFile, point: &Point, tracks: &[Vec<Track>])
 
 fn across(chains: &[Track], part: impl Fn(&Track) -> &Vec<f64>) -> (Vec<f64>, Vec<f64>) {
     let count = chains.iter().map(|chain| part(chain).len()).min().unwrap_or(0);
-    (0..count)
-        .map(|place| student(&chains.iter().map(|chain| part(chain)[place]).collect::<Vec<f64>>()))
-        .unzip()
+    (0..count).map(|place| student(&chains.iter().map(|chain| part(chain)[place]).collect::<Vec<f64>>())).unzip()
 }
 
 /// Figure 8.
@@ -96,7 +136,8 @@ fn exponents_by_length(draft: &mut Draft, chains: &[Track]) {
     let (mut lengths, mut values, mut halves) = (Vec::new(), Vec::new(), Vec::new());
     let mut by_chain: Vec<(f64, f64)> = vec![(0.0, 0.0); chains.len()];
     for window in 1..=LENGTHS {
-        let records = (20.0 * (count as f64 / 20.0).powf(window as f64 / LENGTHS as f64)).round().min(count as f64) as usize;
+        let records =
+            (20.0 * (count as f64 / 20.0).powf(window as f64 / LENGTHS as f64)).round().min(count as f64) as usize;
         let exponents: Vec<f64> =
             chains.iter().map(|chain| power_law(&chain.steps[..records], &chain.global[..records]).1).collect();
         for (ends, exponent) in by_chain.iter_mut().zip(&exponents) {

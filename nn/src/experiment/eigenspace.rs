@@ -21,8 +21,8 @@ use super::point::Point;
 use super::track_file::Track;
 use crate::curvature::Objective;
 use crate::data::DeviceData;
-use crate::error::Result;
 use crate::directions::read_directions;
+use crate::error::Result;
 use crate::tensor::{Device, Tensor};
 use crate::train::Trainer;
 
@@ -58,10 +58,40 @@ pub(super) fn draft(file: &ExperimentFile, point: &Point, tracks: &[Vec<Track>],
     let velocities = over(|chain| &chain.velocity);
     let scaled = |values: &[f64], by: f64| values.iter().map(|value| value / by).collect::<Vec<f64>>();
     draft.observations = vec![
-        observed("isotropy", &format!("position variance along $q_1$ over that along $q_k$ (1: isotropic; the loss alone would give {:.2})", rho[last] / rho[0]), &positions, Some(1.0), "(13), Figure 4"),
-        observed("position-law", "the same over the exact law with the noise measured along each direction", &scaled(&positions, by_noise[0]), Some(1.0), "E03, E43"),
-        observed("inverse-hessian", &format!("velocity variance along $q_1$ over that along $q_k$, over $\\rho_1/\\rho_k$ = {:.2}", rho[0] / rho[last]), &scaled(&velocities, rho[0] / rho[last]), Some(1.0), "(14), Figure 5"),
-        observed("velocity-law", "velocity variance ratio over the exact law with the measured noise", &scaled(&velocities, by_noise[1]), Some(1.0), "E03, E43"),
+        observed(
+            "isotropy",
+            &format!(
+                "position variance along $q_1$ over that along $q_k$ (1: isotropic; the loss alone would give {:.2})",
+                rho[last] / rho[0]
+            ),
+            &positions,
+            Some(1.0),
+            "(13), Figure 4",
+        ),
+        observed(
+            "position-law",
+            "the same over the exact law with the noise measured along each direction",
+            &scaled(&positions, by_noise[0]),
+            Some(1.0),
+            "E03, E43",
+        ),
+        observed(
+            "inverse-hessian",
+            &format!(
+                "velocity variance along $q_1$ over that along $q_k$, over $\\rho_1/\\rho_k$ = {:.2}",
+                rho[0] / rho[last]
+            ),
+            &scaled(&velocities, rho[0] / rho[last]),
+            Some(1.0),
+            "(14), Figure 5",
+        ),
+        observed(
+            "velocity-law",
+            "velocity variance ratio over the exact law with the measured noise",
+            &scaled(&velocities, by_noise[1]),
+            Some(1.0),
+            "E03, E43",
+        ),
     ];
     for (direction, name) in [(0, "first"), (last, "last")] {
         let law = law(direction)?;
@@ -74,9 +104,27 @@ pub(super) fn draft(file: &ExperimentFile, point: &Point, tracks: &[Vec<Track>],
             chains.iter().map(|chain| rotation(&chain.position[direction], &chain.velocity[direction])).collect();
         let q = direction + 1;
         let clockwise: Vec<f64> = rates.iter().map(|rate| rate.signum()).collect();
-        draft.observations.push(observed(&format!("sense-{name}"), &format!("sense of rotation along $q_{{{q}}}$ (1: clockwise in every chain)"), &clockwise, Some(1.0), "(15), Figure 6"));
-        draft.observations.push(observed(&format!("rotation-{name}"), &format!("rotation rate along $q_{{{q}}}$ over $\\sqrt{{2\\rho/(\\eta(1+\\beta))}}\\,\\eta$"), &scaled(&rates, omega), Some(1.0), "E21"));
-        draft.observations.push(observed(&format!("rotation-law-{name}"), &format!("rotation rate along $q_{{{q}}}$ over that of the exact discrete law"), &scaled(&rates, exact), Some(1.0), "E21, E31"));
+        draft.observations.push(observed(
+            &format!("sense-{name}"),
+            &format!("sense of rotation along $q_{{{q}}}$ (1: clockwise in every chain)"),
+            &clockwise,
+            Some(1.0),
+            "(15), Figure 6",
+        ));
+        draft.observations.push(observed(
+            &format!("rotation-{name}"),
+            &format!("rotation rate along $q_{{{q}}}$ over $\\sqrt{{2\\rho/(\\eta(1+\\beta))}}\\,\\eta$"),
+            &scaled(&rates, omega),
+            Some(1.0),
+            "E21",
+        ));
+        draft.observations.push(observed(
+            &format!("rotation-law-{name}"),
+            &format!("rotation rate along $q_{{{q}}}$ over that of the exact discrete law"),
+            &scaled(&rates, exact),
+            Some(1.0),
+            "E21, E31",
+        ));
     }
     let Some(chain) = chains.first() else { return Ok(draft) };
     plane(&mut draft, file, point, chain, device)?;
@@ -135,7 +183,9 @@ fn plane(draft: &mut Draft, file: &ExperimentFile, point: &Point, chain: &Track,
     let centre = [curvature.minimum[0], curvature.minimum[last]];
     let weight = |direction: usize| (rho[direction] + decay) / rho[direction];
     let modified = x.iter().flat_map(|up| {
-        x.iter().map(|across| weight(0) * (across - centre[0]).powi(2) + weight(last) * (up - centre[1]).powi(2)).collect::<Vec<f64>>()
+        x.iter()
+            .map(|across| weight(0) * (across - centre[0]).powi(2) + weight(last) * (up - centre[1]).powi(2))
+            .collect::<Vec<f64>>()
     });
     let modified: Vec<f64> = modified.collect();
     let trajectory = (thinned(&chain.position[0]), thinned(&chain.position[last]));
@@ -165,12 +215,21 @@ fn plane(draft: &mut Draft, file: &ExperimentFile, point: &Point, chain: &Track,
 
     let reach = 1.1 * widest(&[&chain.velocity[0], &chain.velocity[last]]);
     let v = grid(reach, 61);
-    let modified = v.iter().flat_map(|up| v.iter().map(|across| across * across / rho[0] + up * up / rho[last]).collect::<Vec<f64>>());
+    let modified = v
+        .iter()
+        .flat_map(|up| v.iter().map(|across| across * across / rho[0] + up * up / rho[last]).collect::<Vec<f64>>());
     let modified: Vec<f64> = modified.collect();
     let mut velocities = panel("velocities", (Quantity::FirstVelocity, false), (Quantity::LastVelocity, false));
     velocities.square = true;
     let trajectory = (thinned(&chain.velocity[0]), thinned(&chain.velocity[last]));
-    velocities.marks = contours_and_chain(draft, "velocities", ("modified loss of velocities (14)", Role::ModifiedLoss), &v, modified, &trajectory);
+    velocities.marks = contours_and_chain(
+        draft,
+        "velocities",
+        ("modified loss of velocities (14)", Role::ModifiedLoss),
+        &v,
+        modified,
+        &trajectory,
+    );
     draft.figures.push(FigureRecord {
         id: "velocities".into(),
         caption: "Velocities in the same plane over level curves of $v^\\top H^{-1} v$ (Figure 5). One should see a cloud with the shape of the curves."
@@ -213,8 +272,14 @@ fn phase_space(draft: &mut Draft, file: &ExperimentFile, point: &Point, chain: &
         let mut panel = panel(title, (Quantity::Position, false), (Quantity::Velocity, false));
         panel.square = true;
         let start = (vec![x[0]], vec![v[0]]);
-        let line = draft.drawn(&format!("phase-{direction}"), ("chain", Role::Measured, Look::Line), thinned(&x), thinned(&v));
-        let first = draft.drawn(&format!("phase-start-{direction}"), ("where it begins", Role::Exact, Look::Points), start.0, start.1);
+        let line =
+            draft.drawn(&format!("phase-{direction}"), ("chain", Role::Measured, Look::Line), thinned(&x), thinned(&v));
+        let first = draft.drawn(
+            &format!("phase-start-{direction}"),
+            ("where it begins", Role::Exact, Look::Points),
+            start.0,
+            start.1,
+        );
         panel.marks = vec![line, first];
         panels.push(panel);
     }

@@ -175,7 +175,9 @@ impl ExperimentFile {
         let sweep = read_sweep(sweep)?;
         let mut training = TrainingFile::parse("experiment.json", &document.to_string(), folder)?;
         if discard >= training.run.steps {
-            return Err(experiment.refuse("discard", discard, format!("below run.steps = {}", training.run.steps)).into());
+            return Err(experiment
+                .refuse("discard", discard, format!("below run.steps = {}", training.run.steps))
+                .into());
         }
         let held_out = hold_out(&mut training, test_rows)?;
         experiment.finish()?;

@@ -45,7 +45,13 @@ impl Draft {
     }
 
     /// A mark of new arrays.
-    pub fn drawn(&mut self, name: &str, (label, role, look): (&str, Role, Look), x: Vec<f64>, y: Vec<f64>) -> MarkRecord {
+    pub fn drawn(
+        &mut self,
+        name: &str,
+        (label, role, look): (&str, Role, Look),
+        x: Vec<f64>,
+        y: Vec<f64>,
+    ) -> MarkRecord {
         let (x, y) = (self.keep(format!("{name}.x"), x), self.keep(format!("{name}.y"), y));
         mark(label, role, look, &x, &y)
     }
@@ -93,8 +99,9 @@ impl Draft {
         let [nodes, weights] = &curvature.density;
         let (Some(low), Some(high)) = (nodes.first(), nodes.last()) else { return };
         let width = (high - low).max(f64::MIN_POSITIVE) / 100.0;
-        let grid: Vec<f64> =
-            (0..=GRID).map(|place| low - 3.0 * width + (high - low + 6.0 * width) * f64::from(place) / f64::from(GRID)).collect();
+        let grid: Vec<f64> = (0..=GRID)
+            .map(|place| low - 3.0 * width + (high - low + 6.0 * width) * f64::from(place) / f64::from(GRID))
+            .collect();
         let norm = width * std::f64::consts::TAU.sqrt();
         let density = grid.iter().map(|x| {
             let near = |(node, weight): (&f64, &f64)| weight * (-0.5 * ((x - node) / width).powi(2)).exp() / norm;

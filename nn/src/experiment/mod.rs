@@ -31,8 +31,8 @@ pub use interval::{line, moments, observed, power_law, student};
 pub use point::{Curvature, Estimate, Point, prepare};
 pub use track_file::Track;
 
-pub(crate) use figure::{mark, panel};
 pub use figure::Draft;
+pub(crate) use figure::{mark, panel};
 pub use point::complete as run_one;
 pub use speed::noise_factor;
 
@@ -150,8 +150,9 @@ fn run_chains(
         complete(&training, &chain.folder, options.device, progress)?;
     }
     let is_there = |chain: &Chain| {
-        crate::run_folder::read_manifest(&chain.folder)
-            .is_ok_and(|found| found.status == crate::run_folder::Status::Finished && found.steps == file.training.run.steps)
+        crate::run_folder::read_manifest(&chain.folder).is_ok_and(|found| {
+            found.status == crate::run_folder::Status::Finished && found.steps == file.training.run.steps
+        })
     };
     Ok(chains.iter().all(is_there))
 }

@@ -59,8 +59,20 @@ pub(super) fn draft(
             let words = if law == "exact" { "the exact discrete mean" } else { "the mean of the SDE" };
             let positions: Vec<f64> = chains.iter().map(|chain| slope(&chain.position[0], minimum, means, 0)).collect();
             let velocities: Vec<f64> = chains.iter().map(|chain| slope(&chain.velocity[0], 0.0, means, 1)).collect();
-            draft.observations.push(observed(&format!("{law}-position-{number}"), &format!("{name}: position of a chain regressed on {words}"), &positions, Some(1.0), reference));
-            draft.observations.push(observed(&format!("{law}-velocity-{number}"), &format!("{name}: velocity of a chain regressed on {words}"), &velocities, Some(1.0), reference));
+            draft.observations.push(observed(
+                &format!("{law}-position-{number}"),
+                &format!("{name}: position of a chain regressed on {words}"),
+                &positions,
+                Some(1.0),
+                reference,
+            ));
+            draft.observations.push(observed(
+                &format!("{law}-velocity-{number}"),
+                &format!("{name}: velocity of a chain regressed on {words}"),
+                &velocities,
+                Some(1.0),
+                reference,
+            ));
         }
         let steps = thinned(&first.steps);
         for (part, quantity, words) in [(0, Quantity::Position, "position"), (1, Quantity::Velocity, "velocity")] {
@@ -72,9 +84,24 @@ pub(super) fn draft(
             let along = |means: &[[f64; 2]]| thinned(&means.iter().map(|mean| mean[part]).collect::<Vec<f64>>());
             let mut panel = panel(format!("{name}: {words}"), (Quantity::Step, false), (quantity, false));
             panel.marks = vec![
-                draft.drawn(&format!("chain-{number}-{words}"), ("SGD, one chain", Role::Measured, Look::Line), steps.clone(), thinned(&measured)),
-                draft.drawn(&format!("exact-{number}-{words}"), ("exact discrete mean", Role::Exact, Look::Line), steps.clone(), along(&exact)),
-                draft.drawn(&format!("sde-{number}-{words}"), ("SDE mean, equation (7)", Role::Sde, Look::Dashes), steps.clone(), along(&sde)),
+                draft.drawn(
+                    &format!("chain-{number}-{words}"),
+                    ("SGD, one chain", Role::Measured, Look::Line),
+                    steps.clone(),
+                    thinned(&measured),
+                ),
+                draft.drawn(
+                    &format!("exact-{number}-{words}"),
+                    ("exact discrete mean", Role::Exact, Look::Line),
+                    steps.clone(),
+                    along(&exact),
+                ),
+                draft.drawn(
+                    &format!("sde-{number}-{words}"),
+                    ("SDE mean, equation (7)", Role::Sde, Look::Dashes),
+                    steps.clone(),
+                    along(&sde),
+                ),
             ];
             panels.push(panel);
         }

@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use super::experiment_file::{CurvatureKeys, ExperimentFile, Method};
 use super::interval::ALPHA;
 use crate::curvature::{
-    Eigenspace, HessianNoiseOperator, HessianOperator, LanczosPlan, NoiseOperator, Objective, Trace, TracePlan, lanczos,
-    spectral_density, subspace_iteration, trace,
+    Eigenspace, HessianNoiseOperator, HessianOperator, LanczosPlan, NoiseOperator, Objective, Trace, TracePlan,
+    lanczos, spectral_density, subspace_iteration, trace,
 };
 use crate::error::{NnError, Result};
 use crate::run_folder::{Status, checkpoint_path, holds_run, read_manifest};
@@ -206,11 +206,8 @@ fn measure(trainer: &Trainer, keys: &CurvatureKeys, training: &TrainingFile) -> 
     };
     let space = Eigenspace::new(&objective, &pairs)?;
     let plan = TracePlan { sketch: keys.sketch, probes: keys.probes, alpha: ALPHA, seed };
-    let density = if keys.vectors >= 2 {
-        Some(spectral_density(&hessian, keys.vectors, keys.steps, ALPHA, seed)?)
-    } else {
-        None
-    };
+    let density =
+        if keys.vectors >= 2 { Some(spectral_density(&hessian, keys.vectors, keys.steps, ALPHA, seed)?) } else { None };
     let count = space.curvature.len();
     let curvature = Curvature {
         minimum: space.minimum(training.sgd.weight_decay()),

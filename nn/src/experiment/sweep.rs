@@ -29,7 +29,9 @@ pub(super) fn draft(
     let speed = |chain: &Track| moments(&chain.after(file.discard).local).0;
     let speeds: Vec<Vec<f64>> = tracks.iter().map(|chains| chains.iter().map(speed).collect()).collect();
     // (16) up to sigma^2 tr H
-    let plain = |sgd: &Hyperparameters| sgd.learning_rate().powi(2) / (sgd.batch_size() as f64 * (1.0 - sgd.momentum().powi(2)));
+    let plain = |sgd: &Hyperparameters| {
+        sgd.learning_rate().powi(2) / (sgd.batch_size() as f64 * (1.0 - sgd.momentum().powi(2)))
+    };
     let discrete = |sgd: &Hyperparameters| -> Result<f64> {
         let factor = noise_factor(training.sampling, training.data.samples(), sgd)?;
         Ok(plain(sgd) * sgd.batch_size() as f64 * factor * correction(&point.curvature, sgd))
@@ -57,35 +59,76 @@ pub(super) fn draft(
         let x: Vec<f64> = places.iter().map(|place| value(&settings[*place])).collect();
         let (means, halves): (Vec<f64>, Vec<f64>) = places.iter().map(|place| student(&speeds[*place])).unzip();
         let by_plain: Vec<f64> = places.iter().map(|place| base.0 * plain(&settings[*place]) / base.1).collect();
-        let by_discrete: Vec<f64> = places
-            .iter()
-            .map(|place| Ok(base.0 * discrete(&settings[*place])? / base.2))
-            .collect::<Result<_>>()?;
+        let by_discrete: Vec<f64> =
+            places.iter().map(|place| Ok(base.0 * discrete(&settings[*place])? / base.2)).collect::<Result<_>>()?;
         for place in own {
             let sgd = &settings[place];
             let what = |law: &str| format!("{} {}: speed over {law} from one estimate", names[sweep], value(sgd));
             let id = format!("{}-{}", names[sweep].replace(' ', "-"), value(sgd));
-            draft.observations.push(ratio(&id, &what("(16)"), (&speeds[place], &speeds[0]), plain(sgd) / base.1, "(16), Figure 7"));
-            draft.observations.push(ratio(&format!("{id}-discrete"), &what("the discrete law"), (&speeds[place], &speeds[0]), discrete(sgd)? / base.2, "E03, E25"));
+            draft.observations.push(ratio(
+                &id,
+                &what("(16)"),
+                (&speeds[place], &speeds[0]),
+                plain(sgd) / base.1,
+                "(16), Figure 7",
+            ));
+            draft.observations.push(ratio(
+                &format!("{id}-discrete"),
+                &what("the discrete law"),
+                (&speeds[place], &speeds[0]),
+                discrete(sgd)? / base.2,
+                "E03, E25",
+            ));
         }
         let logarithmic = sweep < 2;
-        let mut above = panel(format!("speed, {}", names[sweep]), (quantities[sweep], logarithmic), (Quantity::LocalDisplacement, true));
+        let mut above = panel(
+            format!("speed, {}", names[sweep]),
+            (quantities[sweep], logarithmic),
+            (Quantity::LocalDisplacement, true),
+        );
         above.marks = vec![
-            draft.drawn(&format!("plain-{sweep}"), ("equation (16) from one estimate", Role::Sde, Look::Dashes), x.clone(), by_plain),
-            draft.drawn(&format!("discrete-{sweep}"), ("with the discrete factors", Role::Exact, Look::Line), x.clone(), by_discrete),
-            draft.drawn_with(&format!("speed-{sweep}"), ("measured, 95 %", Role::Measured, Look::Points), x.clone(), (means, halves)),
+            draft.drawn(
+                &format!("plain-{sweep}"),
+                ("equation (16) from one estimate", Role::Sde, Look::Dashes),
+                x.clone(),
+                by_plain,
+            ),
+            draft.drawn(
+                &format!("discrete-{sweep}"),
+                ("with the discrete factors", Role::Exact, Look::Line),
+                x.clone(),
+                by_discrete,
+            ),
+            draft.drawn_with(
+                &format!("speed-{sweep}"),
+                ("measured, 95 %", Role::Measured, Look::Points),
+                x.clone(),
+                (means, halves),
+            ),
         ];
         upper.push(above);
         let exponents = |place: &usize| {
             student(&tracks[*place].iter().map(|chain| power_law(&chain.steps, &chain.global).1).collect::<Vec<f64>>())
         };
         let (means, halves): (Vec<f64>, Vec<f64>) = places.iter().map(exponents).unzip();
-        let mut below = panel(format!("exponent, {}", names[sweep]), (quantities[sweep], logarithmic), (Quantity::Exponent, false));
-        below.marks = vec![draft.drawn_with(&format!("exponent-{sweep}"), ("measured, 95 %", Role::Measured, Look::Points), x, (means, halves))];
+        let mut below =
+            panel(format!("exponent, {}", names[sweep]), (quantities[sweep], logarithmic), (Quantity::Exponent, false));
+        below.marks = vec![draft.drawn_with(
+            &format!("exponent-{sweep}"),
+            ("measured, 95 %", Role::Measured, Look::Points),
+            x,
+            (means, halves),
+        )];
         lower.push(below);
     }
     let exponents: Vec<f64> = tracks[0].iter().map(|chain| power_law(&chain.steps, &chain.global).1).collect();
-    draft.observations.push(observed("exponent", "$c$ at the first setting, all steps", &exponents, None, "Figure 7, H.6"));
+    draft.observations.push(observed(
+        "exponent",
+        "$c$ at the first setting, all steps",
+        &exponents,
+        None,
+        "Figure 7, H.6",
+    ));
     let panels = upper.into_iter().zip(lower).flat_map(|(above, below)| [above, below]).collect();
     draft.figures.push(FigureRecord {
         id: "sweeps".into(),

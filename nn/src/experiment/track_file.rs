@@ -32,7 +32,8 @@ impl Track {
         let columns = usize::try_from(manifest.columns).unwrap_or(0);
         let directions = usize::try_from(manifest.directions).unwrap_or(0);
         if columns != 4 + 2 * directions || !bytes.len().is_multiple_of(8 * columns) {
-            let detail = format!("it has {} bytes; rows have {columns} numbers for {directions} directions", bytes.len());
+            let detail =
+                format!("it has {} bytes; rows have {columns} numbers for {directions} directions", bytes.len());
             return Err(NnError::File { path, detail });
         }
         let values: Vec<f64> = bytes.as_chunks::<8>().0.iter().map(|word| f64::from_le_bytes(*word)).collect();

@@ -57,7 +57,9 @@ const LINEAR: &str = "kind = \"linear\"";
 fn linear_eigenpairs_equal_the_dense_decomposition() {
     for (targets, count) in [("one_hot = false", 8), ("one_hot = true", 25)] {
         let mut trainer = trained(LINEAR, targets, "float64", 20);
-        let table = format!("[data]\nsource = \"digits\"\n{targets}\n[model]\n{LINEAR}\n[sgd]\nlearning_rate = 1.0\nmomentum = 0.0\nbatch_size = 1\n");
+        let table = format!(
+            "[data]\nsource = \"digits\"\n{targets}\n[model]\n{LINEAR}\n[sgd]\nlearning_rate = 1.0\nmomentum = 0.0\nbatch_size = 1\n"
+        );
         let file = TrainingFile::parse("test", &table, ".".as_ref()).unwrap();
         let problem = file.data.to_dataset().unwrap().problem;
         let quadratic = problem.quadratic().unwrap();
@@ -76,7 +78,11 @@ fn linear_eigenpairs_equal_the_dense_decomposition() {
                     assert!((value - exact).abs() <= 1e-10 * scale, "{place}: {value} {exact}");
                     assert!(found.residuals[place] <= 1e-10 * scale, "{place}: {:?}", found.residuals);
                     // what a vector has outside of its eigenspace
-                    let vector = DMatrix::from_row_slice(outputs, 64, &vectors[place * 64 * outputs..(place + 1) * 64 * outputs]);
+                    let vector = DMatrix::from_row_slice(
+                        outputs,
+                        64,
+                        &vectors[place * 64 * outputs..(place + 1) * 64 * outputs],
+                    );
                     let inside = &vector * quadratic.eigenvectors().column(place / outputs);
                     assert!((inside.norm_squared() - 1.0).abs() <= 1e-10, "{place}: {}", inside.norm());
                 }

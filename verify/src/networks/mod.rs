@@ -7,7 +7,9 @@ mod record;
 use std::path::Path;
 
 pub use arrays::{Arrays, read_arrays, write_arrays};
-pub use record::{AxisRecord, FORMAT, FigureRecord, Look, MarkRecord, Observation, PanelRecord, Quantity, Record, Role};
+pub use record::{
+    AxisRecord, FORMAT, FigureRecord, Look, MarkRecord, Observation, PanelRecord, Quantity, Record, Role,
+};
 
 use crate::error::{Result, VerifyError};
 
@@ -51,7 +53,9 @@ impl Experiment {
         for mark in record.figures.iter().flat_map(|figure| &figure.panels).flat_map(|panel| &panel.marks) {
             for name in [Some(&mark.x), Some(&mark.y), mark.half_width.as_ref()].into_iter().flatten() {
                 if !arrays.contains_key(name) {
-                    return Err(named(format!("a figure needs the array \"{name}\", which {ARRAYS_FILE} does not hold")));
+                    return Err(named(format!(
+                        "a figure needs the array \"{name}\", which {ARRAYS_FILE} does not hold"
+                    )));
                 }
             }
         }

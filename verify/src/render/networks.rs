@@ -100,8 +100,84 @@ pub(super) fn text(experiment: &Experiment) -> String {
         let row = row(observation, Notation::Ascii);
         lines.push(format!(
             "  {:<34} {:>10}  [{}]  expected {}  {} ({} replicates)",
-            observation.id, row.effect, row.interval.replace('…', "to"), row.expected, row.verdict, row.replicates
+            observation.id,
+            row.effect,
+            row.interval.replace('…', "to"),
+            row.expected,
+            row.verdict,
+            row.replicates
         ));
     }
     lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::networks::{FORMAT, Record, write_arrays};
+    use crate::render::plots::networks::tests::example;
+
+    fn experiment() -> Experiment {
+        let (figure, arrays) = example();
+        let observation = |id: &str, expected| Observation {
+            id: id.into(),
+            what: "$a_1$ over b".into(),
+            effect: 0.9,
+            interval: [0.8, 0.95],
+            expected,
+            replicates: 8,
+            alpha: 0.05,
+            reference: "(16)".into(),
+        };
+        let record = Record {
+            format: FORMAT.into(),
+            kind: "diffusion".into(),
+            title: "A <network>".into(),
+            observations: vec![
+                observation("one", Some(1.0)),
+                observation("two", Some(0.9)),
+                observation("three", None),
+            ],
+            figures: vec![figure],
+            ..Record::default()
+        };
+        Experiment { record, arrays }
+    }
+
+    #[test]
+    fn a_page_says_what_differs_and_needs_nothing_else() {
+        let page = html(&[experiment(), experiment()]).unwrap();
+        for text in ["class=\"differs\"", "class=\"compatible\"", "class=\"measured\"", "A &#60;network&#62;", "<math"]
+        {
+            assert!(page.contains(text), "{text}");
+        }
+        for text in ["<script", "src=", "@import", "href="] {
+            assert!(!page.contains(text), "{text}");
+        }
+        // two runs of one kind keep their clip paths apart
+        assert!(page.contains("clip-run0-f-1-0") && page.contains("clip-run1-f-1-0"));
+        let lines = text(&experiment());
+        assert!(lines.contains("differs") && lines.contains("compatible") && lines.lines().count() == 4, "{lines}");
+    }
+
+    #[test]
+    fn a_folder_is_read_and_what_is_missing_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut written = experiment();
+        // JSON and arrays hold what was written; NaN is no equal
+        written.arrays.insert("half".into(), vec![0.1, 0.2]);
+        let path = folder.path().join("experiment.json");
+        std::fs::write(&path, serde_json::to_string(&written.record).unwrap()).unwrap();
+        assert!(Experiment::read(folder.path()).unwrap_err().to_string().contains("arrays.npz"));
+        write_arrays(&folder.path().join("arrays.npz"), &written.arrays).unwrap();
+        assert_eq!(Experiment::read(folder.path()).unwrap(), written);
+        written.arrays.remove("grid");
+        write_arrays(&folder.path().join("arrays.npz"), &written.arrays).unwrap();
+        assert!(Experiment::read(folder.path()).unwrap_err().to_string().contains("\"grid\""));
+        std::fs::write(&path, "{").unwrap();
+        assert!(Experiment::read(folder.path()).unwrap_err().to_string().contains("no record"));
+        let other = serde_json::to_string(&Record { format: "other".into(), ..written.record }).unwrap();
+        std::fs::write(&path, other).unwrap();
+        assert!(Experiment::read(folder.path()).unwrap_err().to_string().contains("\"other\""));
+    }
 }

@@ -22,7 +22,7 @@ mod displacement;
 mod equipartition;
 mod level_curves;
 mod mode_variances;
-mod networks;
+pub(super) mod networks;
 mod oscillation;
 mod panel;
 mod phase_space;

@@ -79,14 +79,17 @@ fn stroke(mark: &MarkRecord) -> Stroke {
     Stroke { ink: colour(mark.role), width, dash }
 }
 
-fn marker(mark: &MarkRecord) -> Marker {
+/// Points beyond this number are drawn small: a cloud, not single values.
+const CLOUD: usize = 200;
+
+fn marker(mark: &MarkRecord, points: usize) -> Marker {
     let shape = match mark.role {
         Role::Exact => Shape::Diamond,
         Role::Sde => Shape::Square,
         Role::Fit => Shape::Triangle,
         _ => Shape::Circle,
     };
-    Marker { ink: colour(mark.role), shape, radius: 3.2 }
+    Marker { ink: colour(mark.role), shape, radius: if points > CLOUD { 1.1 } else { 3.2 } }
 }
 
 fn entry(mark: &MarkRecord) -> LegendEntry {
@@ -94,7 +97,7 @@ fn entry(mark: &MarkRecord) -> LegendEntry {
         Look::Line | Look::Dashes | Look::Contours => line_entry(mark.label.clone(), stroke(mark)),
         Look::Points => {
             let bar = mark.half_width.is_some().then(|| stroke(mark));
-            point_entry(mark.label.clone(), marker(mark), bar)
+            point_entry(mark.label.clone(), marker(mark, 1), bar)
         }
         Look::Band => band_entry(mark.label.clone(), Stroke { width: 4.0, ..stroke(mark) }),
     }
@@ -135,7 +138,7 @@ fn draw(name: &str, panel: &PanelRecord, arrays: &Arrays) -> Option<Panel> {
                 if let Some(half) = half {
                     drawing.bars(x, y, half, Stroke { width: 1.2, ..stroke(mark) });
                 }
-                drawing.points(x, y, marker(mark));
+                drawing.points(x, y, marker(mark, x.len()));
             }
             Look::Band => {
                 if let Some(half) = half {
@@ -196,8 +199,52 @@ fn cell(x: &[f64], y: &[f64], heights: &[f64], (row, column): (usize, usize), le
 }
 
 #[cfg(test)]
-mod tests {
+pub(in crate::render) mod tests {
     use super::*;
+
+    /// A record with every look, and arrays of which some cannot be drawn.
+    pub(in crate::render) fn example() -> (FigureRecord, Arrays) {
+        let axis = |quantity| AxisRecord { quantity, logarithmic: false };
+        let mark = |look, half: Option<&str>| MarkRecord {
+            label: format!("{look:?}"),
+            role: Role::Measured,
+            look,
+            x: "x".into(),
+            y: "y".into(),
+            half_width: half.map(str::to_owned),
+        };
+        let panel = PanelRecord {
+            title: "t < u".into(),
+            x: axis(Quantity::Step),
+            y: axis(Quantity::Loss),
+            square: true,
+            marks: vec![
+                mark(Look::Line, None),
+                mark(Look::Dashes, None),
+                mark(Look::Points, Some("half")),
+                mark(Look::Band, Some("half")),
+                mark(Look::Contours, Some("grid")),
+            ],
+        };
+        let figure = FigureRecord { id: "f/1".into(), caption: "$x$ & y".into(), panels: vec![panel] };
+        let arrays = Arrays::from([
+            ("x".into(), vec![0.0, 1.0]),
+            ("y".into(), vec![0.0, 1.0]),
+            ("half".into(), vec![0.1, f64::NAN]),
+            ("grid".into(), vec![0.0, 1.0, 1.0, 2.0]),
+        ]);
+        (figure, arrays)
+    }
+
+    #[test]
+    fn every_look_is_drawn_and_nothing_that_is_no_number() {
+        let (record, arrays) = example();
+        let (panels, legend) = figure(&record, &arrays);
+        assert_eq!((panels.len(), legend.len()), (1, 5));
+        assert!(panels[0].svg.contains("clip-f-1-0") && !panels[0].svg.contains("NaN"), "{}", panels[0].svg);
+        // arrays that are not there leave the panel out
+        assert!(figure(&record, &Arrays::new()).0.is_empty());
+    }
 
     #[test]
     fn a_level_curve_of_a_plane_is_straight() {
