@@ -110,13 +110,16 @@ fn table(all: &[Effects], reshuffled: bool) -> Draft {
     }
 }
 
+/// One effect of a mode.
+type Part = fn(&ModeEffects) -> f64;
+
 /// The same effects mode by mode.
 fn modes(draft: &mut Draft, all: &[Effects]) {
     let count = all.iter().map(|effects| effects.modes.len()).min().unwrap_or(0);
     let numbers: Vec<f64> = (1..=count).map(|mode| mode as f64).collect();
     let x = draft.keep("mode", numbers.clone());
     let mut panels = Vec::new();
-    let parts: [(&str, &str, fn(&ModeEffects) -> f64); 4] = [
+    let parts: [(&str, &str, Part); 4] = [
         ("slope of the gradient over ρ + λ", "slope", |mode| mode.slope),
         ("equipartition hP/(mV)", "equipartition", |mode| mode.equipartition),
         ("noise over φ qᵀΣq", "noise", |mode| mode.noise),

@@ -133,22 +133,6 @@ impl<'a> Objective<'a> {
         })
     }
 
-    /// The sum over layers of the products of arrays with a flat vector, to be differentiated.
-    fn dot_flat(&self, arrays: &[Tensor], vector: &Tensor) -> Result<Tensor> {
-        let mut sum: Option<Tensor> = None;
-        let mut first = 0;
-        for array in arrays {
-            let last = first + array.count() as i64;
-            let term = array.shaped_flat()?.dot(&vector.part(first..last)?)?;
-            sum = Some(match sum {
-                None => term,
-                Some(sum) => sum.plus(&term)?,
-            });
-            first = last;
-        }
-        sum.ok_or_else(|| NnError::Input { detail: "a network without parameters".into() })
-    }
-
     /// L.
     ///
     /// # Errors
@@ -199,7 +183,7 @@ impl<'a> Objective<'a> {
             // first all, then the sum: a chunk that runs out of memory must leave nothing behind
             let mut products = Vec::new();
             for row in 0..shape[0] {
-                let along = self.dot_flat(&gradients, &block.row(row)?)?;
+                let along = dot_flat(&gradients, &block.row(row)?)?;
                 products.push(along.gradients_again(leaves)?);
             }
             for (row, product) in products.iter().enumerate() {
@@ -223,7 +207,7 @@ impl<'a> Objective<'a> {
             let weights = Tensor::full(&[chunk.len() as i64], 1.0, kind, device)?.leaf()?;
             let gradients = losses.dot(&weights)?.gradients(self.network.leaves(), true)?;
             for (row, values) in values.iter_mut().enumerate() {
-                let along = self.dot_flat(&gradients, &block.row(row as i64)?)?;
+                let along = dot_flat(&gradients, &block.row(row as i64)?)?;
                 let along = along.gradients_again(&[weights.alias()])?;
                 if let Some(along) = along.first() {
                     along.write_to(&mut values[first..first + chunk.len()])?;
@@ -248,4 +232,20 @@ impl<'a> Objective<'a> {
         let weights: Vec<f64> = along.iter().map(|value| (value - mean) / samples).collect();
         self.gradient(Some(&Tensor::from_values(&weights, &[weights.len() as i64], kind, device)?))
     }
+}
+
+/// The sum over layers of the products of arrays with a flat vector, to be differentiated.
+fn dot_flat(arrays: &[Tensor], vector: &Tensor) -> Result<Tensor> {
+    let mut sum: Option<Tensor> = None;
+    let mut first = 0;
+    for array in arrays {
+        let last = first + array.count() as i64;
+        let term = array.shaped_flat()?.dot(&vector.part(first..last)?)?;
+        sum = Some(match sum {
+            None => term,
+            Some(sum) => sum.plus(&term)?,
+        });
+        first = last;
+    }
+    sum.ok_or_else(|| NnError::Input { detail: "a network without parameters".into() })
 }

@@ -110,26 +110,22 @@ pub fn run(
 /// Makes sure that a folder is this experiment's.
 fn enter(file: &ExperimentFile, folder: &Path, resume: bool) -> Result<()> {
     let path = folder.join("state.json");
-    match std::fs::read_to_string(&path) {
-        Ok(found) => {
-            let same = serde_json::from_str::<serde_json::Value>(&found)
-                .is_ok_and(|found| found["experiment_file"].as_str() == Some(&file.text));
-            if !same {
-                let detail = "it is of another experiment file; another --out keeps it".into();
-                return Err(NnError::File { path, detail });
-            }
-            if !resume {
-                let detail = "it holds this experiment: --resume goes on with it, another --out keeps it".into();
-                return Err(NnError::File { path: folder.into(), detail });
-            }
-            Ok(())
-        }
-        Err(_) => {
-            create_folder(folder)?;
-            let state = serde_json::json!({ "experiment_file": file.text });
-            Ok(write_file(&path, state.to_string().as_bytes())?)
-        }
+    let Ok(found) = std::fs::read_to_string(&path) else {
+        create_folder(folder)?;
+        let state = serde_json::json!({ "experiment_file": file.text });
+        return Ok(write_file(&path, state.to_string().as_bytes())?);
+    };
+    let is_same = serde_json::from_str::<serde_json::Value>(&found)
+        .is_ok_and(|found| found["experiment_file"].as_str() == Some(&file.text));
+    if !is_same {
+        let detail = "it is of another experiment file; another --out keeps it".into();
+        return Err(NnError::File { path, detail });
     }
+    if !resume {
+        let detail = "it holds this experiment: --resume goes on with it, another --out keeps it".into();
+        return Err(NnError::File { path: folder.into(), detail });
+    }
+    Ok(())
 }
 
 /// Runs the chains of this shard and says whether all chains of all shards are there.

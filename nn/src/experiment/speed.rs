@@ -13,6 +13,9 @@ use super::point::Curvature;
 use crate::error::Result;
 
 /// phi; for reshuffled batches that do not divide the data, that of drawing without replacement.
+///
+/// # Errors
+/// [`crate::NnError::Theory`] for a batch that the data cannot give.
 pub fn noise_factor(sampling: Sampling, samples: usize, sgd: &Hyperparameters) -> Result<f64> {
     let batch = sgd.batch_size();
     let sampling = match sampling {

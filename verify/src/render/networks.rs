@@ -62,7 +62,7 @@ fn row(observation: &Observation, notation: Notation) -> Row {
     }
 }
 
-fn section(number: usize, experiment: &Experiment) -> Result<Section, RenderError> {
+fn section(number: usize, experiment: &Experiment) -> Section {
     let record = &experiment.record;
     let mut rows = Vec::new();
     for observation in &record.observations {
@@ -77,19 +77,19 @@ fn section(number: usize, experiment: &Experiment) -> Result<Section, RenderErro
         let (panels, legend) = plots::network(&named, &experiment.arrays);
         figures.push(Figure { id: named.id, caption: prose(&figure.caption), panels, legend });
     }
-    Ok(Section {
+    Section {
         title: record.title.clone(),
         about: prose(&record.about),
         settings: record.settings.clone(),
         rows,
         figures,
-    })
+    }
 }
 
 /// As one HTML page that needs nothing else.
 pub(super) fn html(experiments: &[Experiment]) -> Result<String, RenderError> {
     let sections = experiments.iter().enumerate().map(|(number, experiment)| section(number, experiment));
-    let page = Page { sections: sections.collect::<Result<_, _>>()?, version: env!("CARGO_PKG_VERSION") };
+    let page = Page { sections: sections.collect(), version: env!("CARGO_PKG_VERSION") };
     Ok(page.render()?)
 }
 

@@ -164,7 +164,7 @@ fn contours(drawing: &mut Drawing, x: &[f64], y: &[f64], heights: &[f64], stroke
     }
     let finite = || heights.iter().copied().filter(|height| height.is_finite());
     let (low, high) = (finite().fold(f64::INFINITY, f64::min), finite().fold(f64::NEG_INFINITY, f64::max));
-    if !(high > low) {
+    if high <= low || !(high - low).is_finite() {
         return;
     }
     for level in 1..LEVELS {
