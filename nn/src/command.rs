@@ -209,17 +209,15 @@ fn summary(outcome: &Outcome) -> serde_json::Value {
 }
 
 fn told(outcome: &Outcome, folder: &std::path::Path) -> String {
-    let mut text = format!("{} steps", outcome.manifest.steps);
+    let mut parts = vec![format!("{} steps", outcome.manifest.steps)];
     if outcome.steps > 0 {
-        text += &format!(", {:.3} ms each", 1e3 * outcome.stepping / outcome.steps as f64);
+        parts.push(format!("{:.3} ms each", 1e3 * outcome.stepping / outcome.steps as f64));
     }
     if let Some(last) = outcome.manifest.evaluations.last() {
-        text += &format!("; loss of all samples {:.6}", last.loss);
-        if let Some(accuracy) = last.accuracy {
-            text += &format!(", accuracy {:.2} %", 100.0 * accuracy);
-        }
+        parts.push(format!("loss of all samples {:.6}", last.loss));
+        parts.extend(last.accuracy.map(|accuracy| format!("accuracy {:.2} %", 100.0 * accuracy)));
     }
-    format!("{text}\n{}", folder.join("track.npz").display())
+    format!("{}\n{}", parts.join(", "), folder.join("track.npz").display())
 }
 
 fn doctor(arguments: &DoctorArguments) -> Result<u8> {

@@ -144,11 +144,13 @@ pub fn libtorch_folder() -> Option<PathBuf> {
         .or_else(|| BUILT_WITH.map(PathBuf::from))
 }
 
-/// The version that `build-version` beside the libraries says.
+/// The version that `build-version` beside the folder of the libraries says: the one loaded from, or where that has none (links
+/// to a PyTorch), the one linked with.
 pub fn libtorch_version() -> Option<String> {
-    let folder = libtorch_folder()?;
-    let text = std::fs::read_to_string(folder.parent()?.join("build-version")).ok()?;
-    Some(text.trim().to_owned())
+    [libtorch_folder(), BUILT_WITH.map(PathBuf::from)].into_iter().flatten().find_map(|folder| {
+        let text = std::fs::read_to_string(folder.parent()?.join("build-version")).ok()?;
+        Some(text.trim().to_owned())
+    })
 }
 
 /// The CUDA part: beside the libraries, beside their folder, or where `nn/libtorch/fetch --cuda` puts it.

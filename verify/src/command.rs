@@ -811,8 +811,8 @@ fn hand_over(arguments: &[String]) -> Result<u8> {
     match status {
         Ok(status) => Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(4)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(VerifyError::Input {
-            detail: "langevin-nn is not installed: it is not beside langevin and not on PATH. It is not part of this \
-                     version of langevin"
+            detail: "langevin-nn is not installed: it is not beside langevin and not on PATH. In a checkout, nn/libtorch/fetch \
+                     and then `cargo build --release -p langevin-nn` put it beside langevin (docs/nn.md)"
                 .into(),
         }),
         Err(source) => Err(VerifyError::Output { path: "langevin-nn".into(), source }),

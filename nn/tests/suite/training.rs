@@ -242,3 +242,79 @@ fn wrong_files_get_a_message_that_helps() {
     let (code, message) = train(&file, &folder.path().join("new"), &["--resume"]);
     assert!(code == 2 && message.contains("no run to resume"), "{message}");
 }
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_saves_and_the_run_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let file = write(folder.path(), &SMALL.replace("STEPS", "1000000"));
+    let process = Command::new(env!("CARGO_BIN_EXE_langevin-nn"))
+        .args(["train", &file, "--out", &out.display().to_string(), "--device", "cpu", "--threads", "1"])
+        .stderr(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let begun = Instant::now();
+    while !(out.join("run.json").exists() && manifest(&out)["steps"].as_u64() >= Some(50)) {
+        assert!(begun.elapsed() < Duration::from_secs(120), "no checkpoint after two minutes");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let sent = Command::new("kill").args(["-INT", &process.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+    let ended = process.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(4));
+    let message = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert!(message.contains("steps of 1000000 are saved") && message.contains("--resume"), "{message}");
+    let done = manifest(&out)["steps"].as_u64().unwrap();
+    assert_eq!(manifest(&out)["status"], "interrupted");
+    assert_eq!(records(&out, 4).len() as u64, done);
+    assert!(out.join("track.npz").exists());
+    let longer = write(folder.path(), &SMALL.replace("STEPS", &(done + 7).to_string()));
+    assert_eq!(train(&longer, &out, &["--resume"]), (0, String::new()));
+    assert_eq!(records(&out, 4).len() as u64, done + 7);
+}
+
+/// A file as PyTorch's programs write it: other metadata, halves, counters of batches.
+#[test]
+fn weights_of_other_programs_are_read() {
+    use safetensors::{Dtype, tensor::TensorView};
+    let folder = tempfile::tempdir().unwrap();
+    // 1.5 as an IEEE half
+    let (weight, bias) = ([0x00_u8, 0x3e].repeat(640), [0_u8; 40]);
+    let counter = 7_i64.to_le_bytes();
+    let arrays = [
+        ("layers.0.weight", TensorView::new(Dtype::F16, vec![10, 64], &weight).unwrap()),
+        ("layers.0.bias", TensorView::new(Dtype::F32, vec![10], &bias).unwrap()),
+        ("bn.num_batches_tracked", TensorView::new(Dtype::I64, vec![], &counter).unwrap()),
+    ];
+    let metadata = std::collections::HashMap::from([("format".to_owned(), "pt".to_owned())]);
+    fs::write(folder.path().join("model.safetensors"), safetensors::serialize(arrays, Some(metadata)).unwrap())
+        .unwrap();
+    let text = r#"
+        [data]
+        source = "digits"
+        [model]
+        kind = "mlp"
+        hidden = []
+        [start]
+        weights = "model.safetensors"
+        [sgd]
+        learning_rate = 0.001
+        momentum = 0.0
+        batch_size = 8
+        [run]
+        steps = 1
+    "#;
+    let out = folder.path().join("out");
+    assert_eq!(train(&write(folder.path(), text), &out, &[]), (0, String::new()));
+    // all outputs are equal: the loss is log 10, to single precision
+    let loss = manifest(&out)["evaluations"][0]["loss"].as_f64().unwrap();
+    assert!((loss - 10.0_f64.ln()).abs() < 1e-5, "{loss}");
+    let (code, message) = train(
+        &write(folder.path(), &text.replace("[sgd]", "velocity = \"keep\"\n[sgd]")),
+        &folder.path().join("kept"),
+        &[],
+    );
+    assert!(code == 2 && message.contains("velocity.layers.0.weight"), "{message}");
+}
