@@ -174,8 +174,13 @@ fn toy_data(input: InputShape, loss: Loss) -> langevin_nn::data::DeviceData {
 const SMALL: &str = "kind = \"mlp\"\nhidden = [2]\nactivation = \"tanh\"";
 
 fn identity(size: usize) -> Tensor {
-    Tensor::from_values(DMatrix::<f64>::identity(size, size).as_slice(), &[size as i64; 2], Kind::Double, Device::Cpu)
-        .unwrap()
+    Tensor::from_values(
+        DMatrix::<f64>::identity(size, size).as_slice(),
+        &[i64::try_from(size).unwrap(); 2],
+        Kind::Double,
+        Device::Cpu,
+    )
+    .unwrap()
 }
 
 fn dense(operator: &dyn LinearOperator) -> DMatrix<f64> {
