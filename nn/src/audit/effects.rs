@@ -67,18 +67,19 @@ impl Effects {
                 let (_, position) = moments(&track.position[direction]);
                 let square = track.velocity[direction].iter().map(|v| v * v).sum::<f64>() / track.steps.len() as f64;
                 let mass = 0.5 * sgd.learning_rate() * (1.0 + sgd.momentum());
-                let (_, variance) = moments(&mode.noise);
-                let fourth = mode.noise.iter().map(|n| n.powi(4)).sum::<f64>() / mode.noise.len() as f64;
+                let noise = mode.noise(h);
+                let (_, variance) = moments(&noise);
+                let fourth = noise.iter().map(|n| n.powi(4)).sum::<f64>() / noise.len() as f64;
                 ModeEffects {
                     stationarity: mode.position_times_gradient / (mass * square),
                     slope: mode.slope / h,
                     curvature_at_end: ends[direction] / curvature.eigenvalues[direction],
                     noise: variance / (factor * curvature.noise_along(direction)),
                     kurtosis: fourth / (variance * variance) - 3.0,
-                    tail_index: tail_index(&mode.noise).0,
+                    tail_index: tail_index(&noise).0,
                     sample_tail_index: curvature.tail_index[direction][0],
-                    lag_one: lag_one(&mode.noise),
-                    epoch: summed(&mode.noise, epoch),
+                    lag_one: lag_one(&noise),
+                    epoch: summed(&noise, epoch),
                     equipartition: h * position / (mass * square),
                 }
             })
@@ -90,7 +91,8 @@ impl Effects {
 
 /// What the records of one direction say about its gradients.
 struct Recorded {
-    noise: Vec<f64>,
+    /// (x_k, G_k).
+    points: Vec<(f64, f64)>,
     slope: f64,
     position_times_gradient: f64,
 }
@@ -99,13 +101,20 @@ impl Recorded {
     fn new(position: &[f64], velocity: &[f64], momentum: f64) -> Self {
         let points: Vec<(f64, f64)> =
             velocity.windows(2).zip(position).map(|(v, x)| (*x, momentum * v[0] - v[1])).collect();
-        let (slope, level) = line(&points);
-        let noise = points.iter().map(|(x, gradient)| gradient - level - slope * x).collect();
+        let (slope, _) = line(&points);
         let mean = points.iter().map(|(x, _)| x).sum::<f64>() / points.len() as f64;
         // about the mean: E G = 0 in a stationary state, so that any centre would do
         let position_times_gradient =
             points.iter().map(|(x, gradient)| (x - mean) * gradient).sum::<f64>() / points.len() as f64;
-        Self { noise, slope, position_times_gradient }
+        Self { points, slope, position_times_gradient }
+    }
+
+    /// n_k = G_k - h x_k about its mean. The fitted slope in place of h would take a part of the noise away where noise and position are
+    /// correlated, as they are within a reshuffled epoch.
+    fn noise(&self, curvature: f64) -> Vec<f64> {
+        let noise = || self.points.iter().map(|(x, gradient)| gradient - curvature * x);
+        let mean = noise().sum::<f64>() / self.points.len() as f64;
+        noise().map(|n| n - mean).collect()
     }
 }
 
@@ -176,6 +185,6 @@ mod tests {
             velocities.push(v);
         }
         let found = Recorded::new(&positions, &velocities, 0.5);
-        assert!((found.slope - 2.0).abs() < 1e-12 && found.noise.iter().all(|n| n.abs() < 1e-14));
+        assert!((found.slope - 2.0).abs() < 1e-12 && found.noise(2.0).iter().all(|n| n.abs() < 1e-14));
     }
 }

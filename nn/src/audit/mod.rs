@@ -3,7 +3,7 @@
 //! Along an eigenvector q, with x = q . (theta - theta_*), the records give the gradient of each batch without any assumption,
 //!
 //! ```text
-//! G_k = q . (g_B(theta_k) + lambda theta_k) = beta q . v_k - q . v_{k+1},   G_k = a + h' x_k + n_k by least squares.
+//! G_k = q . (g_B(theta_k) + lambda theta_k) = beta q . v_k - q . v_{k+1},   G_k = a + h' x_k by least squares,   n_k = G_k - (rho + lambda) x_k - mean.
 //! ```
 //!
 //! | effect | the theory expects |
@@ -56,7 +56,8 @@ pub fn run(
         training.run.seed = training.run.seed.wrapping_add(number);
         let point = prepare(file, &training, &folder, options.device, progress)?;
         run_one(&point.training, &folder.join("chain"), options.device, progress)?;
-        let track = Track::read(&folder.join("chain"))?.after(file.discard);
+        // the record of the last discarded step: the next batch is that of the first step after it, as epochs of `discard` steps want it
+        let track = Track::read(&folder.join("chain"))?.after(file.discard.saturating_sub(1));
         all.push(Effects::new(&point, &folder.join("chain"), &track, options.device)?);
         last = Some(point);
     }
