@@ -20,7 +20,7 @@ use crate::tensor::Tensor;
 pub struct TracePlan {
     /// Random vectors whose images span Q.
     pub sketch: usize,
-    /// Random signs for the rest: two products each are avoided, one is made.
+    /// Random signs for the rest, one product each.
     pub probes: usize,
     /// Probability that the interval misses the trace.
     pub alpha: f64,

@@ -45,7 +45,7 @@ pub struct Observation {
     pub expected: Option<f64>,
     /// Independent replicates behind the interval.
     pub replicates: u64,
-    /// Probability that the interval misses, where it is an interval of a known law; 0.05 otherwise said.
+    /// Probability that the interval misses.
     pub alpha: f64,
     /// The equation, assumption or erratum.
     pub reference: String,
