@@ -4,13 +4,16 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use langevin_verify::networks::{Experiment, RECORD_FILE};
 use langevin_verify::output;
 use langevin_verify::progress::Progress;
+use langevin_verify::render::networks_text;
 use serde_json::json;
 
 use crate::device::DeviceRequest;
 use crate::doctor::Diagnosis;
 use crate::error::{NnError, Result};
+use crate::experiment::{self, ExperimentFile, ExperimentOptions};
 use crate::train::{Options, Outcome, sensible_threads, train};
 use crate::training_file::TrainingFile;
 use crate::{interruption, tensor};
@@ -27,6 +30,8 @@ struct Line {
 enum Command {
     /// Train a network as a file says, and record its way through parameter space
     Train(TrainArguments),
+    /// Measure a network as an experiment file says: its curvature, its chains, and what theory says about them
+    Experiment(ExperimentArguments),
     /// Say what this machine has (libtorch, devices, threads) and what is missing
     Doctor(DoctorArguments),
 }
@@ -51,6 +56,40 @@ struct TrainArguments {
     /// A summary as one JSON document on standard output
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Debug, Args)]
+struct ExperimentArguments {
+    /// Experiment file
+    #[arg(value_name = "FILE.toml")]
+    file: PathBuf,
+    /// Folder of the experiment (default: the name of the file without its extension)
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Only part I of N of the chains; run the parts in copies of one folder, or one after another, then once without it
+    #[arg(long, value_name = "I/N", value_parser = shard)]
+    shard: Option<(u64, u64)>,
+    /// Go on with what the folder holds
+    #[arg(long)]
+    resume: bool,
+    /// auto, cpu or cuda:N; auto is the first CUDA device where there is one
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    device: DeviceRequest,
+    /// Threads of one operation on the processor (default: all cores, one for small networks)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+    /// The record as one JSON document on standard output
+    #[arg(long)]
+    json: bool,
+}
+
+/// I/N with 1 <= I <= N.
+fn shard(text: &str) -> std::result::Result<(u64, u64), String> {
+    let parts = text.split_once('/').and_then(|(part, of)| Some((part.parse().ok()?, of.parse().ok()?)));
+    match parts {
+        Some((part, of)) if (1..=of).contains(&part) => Ok((part, of)),
+        _ => Err(format!("{text} is no shard; it must be I/N with 1 <= I <= N")),
+    }
 }
 
 #[derive(Debug, Args)]
@@ -91,6 +130,7 @@ fn run(command: Command) -> Result<u8> {
     }
     match command {
         Command::Train(arguments) => train_file(&arguments),
+        Command::Experiment(arguments) => experiment_file(&arguments),
         Command::Doctor(arguments) => doctor(&arguments),
     }
 }
@@ -116,6 +156,40 @@ fn train_file(arguments: &TrainArguments) -> Result<u8> {
     progress.finish();
     let outcome = outcome?;
     let text = if arguments.json { summary(&outcome).to_string() } else { told(&outcome, &folder) };
+    output::print(&text)?;
+    Ok(0)
+}
+
+fn experiment_file(arguments: &ExperimentArguments) -> Result<u8> {
+    let device = arguments.device.resolve()?;
+    let file = ExperimentFile::read(&arguments.file)?;
+    match arguments.threads {
+        Some(threads) => tensor::set_threads(usize::from(threads)),
+        None if std::env::var_os("OMP_NUM_THREADS").is_none() => {
+            tensor::set_threads(sensible_threads(&file.training, tensor::threads())?);
+        }
+        None => {}
+    }
+    let folder = arguments.out.clone().unwrap_or_else(|| arguments.file.with_extension(""));
+    if folder.is_file() {
+        let detail = "it is a file; --out must name a folder".into();
+        return Err(NnError::File { path: folder, detail });
+    }
+    interruption::install();
+    let progress = Progress::on_terminal();
+    let options = ExperimentOptions { device, resume: arguments.resume, shard: arguments.shard };
+    let record = experiment::run(&file, &folder, options, &progress);
+    progress.finish();
+    let text = match record? {
+        Some(record) if arguments.json => serde_json::to_string(&record)
+            .map_err(|error| NnError::Input { detail: format!("the record as JSON: {error}") })?,
+        Some(_) => {
+            let experiment = Experiment::read(&folder)?;
+            format!("{}\n{}", networks_text(&experiment), folder.join(RECORD_FILE).display())
+        }
+        None if arguments.json => "null".into(),
+        None => "this part is done; other parts are missing".into(),
+    };
     output::print(&text)?;
     Ok(0)
 }

@@ -12,6 +12,9 @@
 //! | [`track`] | what is recorded |
 //! | [`directions`] | what states are projected on |
 //! | [`checkpoint`] | states and weights in files |
+//! | [`curvature`] | Hessian and gradient noise: products, eigenpairs, traces, densities |
+//! | [`experiment`] | the paper's figures, from an experiment file to a record |
+//! | [`audit`] | the assumptions of the theory |
 //! | [`run_folder`] | the files of a run |
 //! | [`doctor`] | what this machine has |
 //! | [`command`] | the command line |
@@ -19,13 +22,16 @@
 // libtorch counts in i64, Rust in usize; no number of entries comes near the end of either
 #![allow(clippy::cast_possible_wrap)]
 
+pub mod audit;
 pub mod checkpoint;
 pub mod command;
+pub mod curvature;
 pub mod data;
 pub mod device;
 pub mod directions;
 pub mod doctor;
 pub mod error;
+pub mod experiment;
 mod interruption;
 pub mod model;
 pub mod network;

@@ -221,6 +221,14 @@ impl Tensor {
         made("narrow", self.0.f_narrow(0, range.start, range.end - range.start))
     }
 
+    /// A matrix with its dimensions exchanged, sharing memory.
+    ///
+    /// # Errors
+    /// [`NnError::Torch`].
+    pub fn transposed(&self) -> Result<Self> {
+        made("transpose", self.0.f_transpose(0, 1))
+    }
+
     /// One row, sharing memory.
     ///
     /// # Errors
@@ -235,6 +243,14 @@ impl Tensor {
     /// [`NnError::Torch`].
     pub fn shaped(&self, shape: &[i64]) -> Result<Self> {
         made("view", self.0.f_view(shape))
+    }
+
+    /// All numbers in a row; copied where they do not lie in that order.
+    ///
+    /// # Errors
+    /// [`NnError::Torch`].
+    pub fn shaped_flat(&self) -> Result<Self> {
+        made("reshape", self.0.f_reshape([-1i64]))
     }
 
     /// The same memory as a leaf of differentiation.
@@ -295,6 +311,21 @@ impl Tensor {
         tch::Tensor::f_run_backward(&[&self.0], &leaves, keep, keep)
             .map(|gradients| gradients.into_iter().map(Tensor).collect())
             .map_err(|error| refused("backward", &error))
+    }
+
+    /// Gradients of a number with respect to leaves, zero where the number does not depend on one; the graph stays, for more of
+    /// them.
+    ///
+    /// # Errors
+    /// [`NnError::Torch`].
+    pub fn gradients_again(&self, leaves: &[Self]) -> Result<Vec<Self>> {
+        let places: Vec<&tch::Tensor> = leaves.iter().map(|leaf| &leaf.0).collect();
+        let gradients = tch::Tensor::f_run_backward(&[&self.0], &places, true, false);
+        let gradients = gradients.map_err(|error| refused("backward", &error))?;
+        let or_zero = |(gradient, leaf): (tch::Tensor, &Self)| {
+            if gradient.defined() { Ok(Self(gradient)) } else { made("zeros_like", leaf.0.f_zeros_like()) }
+        };
+        gradients.into_iter().zip(leaves).map(or_zero).collect()
     }
 
     /// x W^T + b, with W outputs x inputs.
@@ -387,6 +418,27 @@ impl Tensor {
         made(
             "cross_entropy",
             self.0.f_cross_entropy_loss(&labels.0, None::<&tch::Tensor>, Reduction::Mean, NO_LABEL, 0.0),
+        )
+    }
+
+    /// Half the squared distance to the target of each row.
+    ///
+    /// # Errors
+    /// [`NnError::Torch`].
+    pub fn half_squared_distances(&self, targets: &Self) -> Result<Self> {
+        let squares = self.0.f_mse_loss(&targets.0, Reduction::None).and_then(|squares| squares.f_mul_scalar(0.5));
+        made("mse_loss", squares.and_then(|squares| squares.f_sum_dim_intlist([1i64].as_slice(), false, None)))
+    }
+
+    /// -log softmax at the label of each row.
+    ///
+    /// # Errors
+    /// [`NnError::Torch`].
+    pub fn cross_entropies(&self, labels: &Self) -> Result<Self> {
+        const NO_LABEL: i64 = -100;
+        made(
+            "cross_entropy",
+            self.0.f_cross_entropy_loss(&labels.0, None::<&tch::Tensor>, Reduction::None, NO_LABEL, 0.0),
         )
     }
 

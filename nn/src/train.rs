@@ -73,6 +73,11 @@ impl Trainer {
         &self.data
     }
 
+    /// The network and the data, to be looked at together.
+    pub fn parts(&self) -> (&Network, &DeviceData) {
+        (&self.network, &self.data)
+    }
+
     /// What is minimised.
     pub fn loss(&self) -> Loss {
         self.loss

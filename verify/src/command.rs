@@ -21,6 +21,7 @@ use crate::error::{Result, VerifyError};
 use crate::evidence::{AccumulatedEvidence, EvidenceFile};
 use crate::interruption;
 use crate::modes_run::{ModesProblem, ModesRun, run_modes};
+use crate::networks::Experiment;
 use crate::output::{create_folder, print, write_file};
 use crate::plan::Plan;
 use crate::predict::predict;
@@ -88,6 +89,9 @@ struct ReportArguments {
     /// Folder for report.html, report.json, junit.xml and summary.md
     #[arg(long, value_name = "DIR", default_value = "report")]
     out: PathBuf,
+    /// Render experiments on networks instead: folders that `langevin-nn experiment` wrote. Writes networks.html
+    #[arg(long, value_name = "RUN", num_args = 1.., conflicts_with_all = ["tier", "data", "seed"])]
+    nn: Vec<PathBuf>,
     #[command(flatten)]
     common: CommonArguments,
 }
@@ -334,7 +338,24 @@ fn load(source: &str) -> Result<Dataset> {
     Ok(Dataset::csv(path, None, Standardize::Center, false, None)?)
 }
 
+/// Experiments on networks, read and rendered; what they found is no verdict, so the exit code is 0.
+fn report_networks(folders: &[PathBuf], out: &Path) -> Result<u8> {
+    let experiments = folders.iter().map(|folder| Experiment::read(folder)).collect::<Result<Vec<_>>>()?;
+    create_folder(out)?;
+    let html = render::networks_html(&experiments).map_err(render_error)?;
+    let path = out.join("networks.html");
+    write_file(&path, html.as_bytes())?;
+    for experiment in &experiments {
+        print(&render::networks_text(experiment))?;
+    }
+    print(&format!("{}", path.display()))?;
+    Ok(0)
+}
+
 fn report(arguments: &ReportArguments) -> Result<u8> {
+    if !arguments.nn.is_empty() {
+        return report_networks(&arguments.nn, &arguments.out);
+    }
     let common = &arguments.common;
     let history = History::open(common)?;
     let seed = history.seed(common.seed)?;

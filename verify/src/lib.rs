@@ -18,6 +18,7 @@
 //! | [`predict`](mod@predict) | theory only |
 //! | [`simulate`](mod@simulate) | simulation only: long runs, sweeps, shards |
 //! | [`modes_run`] | simulation of large problems, projected on top eigenvectors |
+//! | [`networks`] | experiments on networks, as `langevin-nn` writes them |
 //! | [`compare`](mod@compare) | rival theories against the exact law, and that against simulation |
 //! | [`theorist`] | tests of formulas, estimators and simulators in a crate of your own |
 //! | [`command`] | the command line |
@@ -35,6 +36,7 @@ mod interruption;
 pub mod ledger;
 pub mod modes_run;
 pub mod mutant;
+pub mod networks;
 pub mod output;
 pub mod paper_tables;
 pub mod plan;

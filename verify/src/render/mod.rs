@@ -25,6 +25,7 @@ use std::time::Duration;
 use crate::claim_file::ClaimsReport;
 use crate::compare::Comparison;
 use crate::modes_run::ModesRun;
+use crate::networks::Experiment;
 use crate::report::Report;
 
 mod claims;
@@ -36,6 +37,7 @@ mod junit;
 mod markdown;
 mod mathematics;
 mod modes;
+mod networks;
 mod number;
 mod plots;
 mod wording;
@@ -147,4 +149,18 @@ pub fn modes_html(run: &ModesRun) -> Result<String, RenderError> {
 /// Figure 2 of a run that records modes, as one SVG file.
 pub fn modes_svg(run: &ModesRun) -> String {
     modes::svg(run)
+}
+
+/// Experiments on networks as one HTML page that needs nothing else.
+///
+/// # Errors
+///
+/// [`RenderError::Template`] if the template cannot be filled in.
+pub fn networks_html(experiments: &[Experiment]) -> Result<String, RenderError> {
+    networks::html(experiments)
+}
+
+/// The observations of an experiment on a network as text for a terminal.
+pub fn networks_text(experiment: &Experiment) -> String {
+    networks::text(experiment)
 }

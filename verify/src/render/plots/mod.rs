@@ -11,6 +11,7 @@
 
 use crate::compare::Comparison;
 use crate::modes_run::ModeTrajectory;
+use crate::networks::{Arrays, FigureRecord};
 use crate::report::Figures;
 
 mod axis;
@@ -21,6 +22,7 @@ mod displacement;
 mod equipartition;
 mod level_curves;
 mod mode_variances;
+pub(super) mod networks;
 mod oscillation;
 mod panel;
 mod phase_space;
@@ -98,6 +100,11 @@ pub(super) fn rivals(comparison: &Comparison) -> Vec<Plot> {
 /// Figure 2 on one chain.
 pub(super) fn top_mode(trajectories: &[ModeTrajectory]) -> Option<Plot> {
     top_mode::plot(trajectories)
+}
+
+/// A figure of an experiment on a network: its panels, and what their marks mean.
+pub(super) fn network(record: &FigureRecord, arrays: &Arrays) -> (Vec<Panel>, Vec<LegendEntry>) {
+    networks::figure(record, arrays)
 }
 
 #[cfg(test)]
