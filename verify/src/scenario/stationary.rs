@@ -528,8 +528,11 @@ impl StationaryMinibatch {
 
 /// Tests one member over chains.
 fn test(series: &Series, records: &[ChainRecord], rates: Rates) -> Finding {
-    let values: Vec<f64> = records.iter().map(|record| series.value(record)).collect();
-    chains::test(&values, rates)
+    let mut by_output = vec![Vec::new(); series.by_output.len()];
+    for record in records {
+        by_output[record.output].push(series.value(record));
+    }
+    chains::test_strata(&by_output, rates)
 }
 
 /// Claims whose resolution sets the number of chains.

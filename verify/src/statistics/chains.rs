@@ -25,6 +25,14 @@ const SMALLEST_TAIL_INDEX: f64 = 4.0;
 
 /// Tests that the mean of independent numbers, one per chain, is zero.
 pub fn test(values: &[f64], rates: Rates) -> Finding {
+    test_strata(std::slice::from_ref(&values), rates)
+}
+
+/// The same for numbers of several kinds (outputs of a problem), a list of each: the kinds may differ in their means, so
+/// dependence is looked for within each of them.
+pub fn test_strata<S: AsRef<[f64]>>(strata: &[S], rates: Rates) -> Finding {
+    let values = strata.iter().flat_map(|stratum| stratum.as_ref().iter().copied()).collect::<Vec<f64>>();
+    let values = values.as_slice();
     let moments = Moments::of(values.iter().copied());
     let count = values.len() as f64;
     let error = moments.standard_error();
@@ -57,7 +65,8 @@ pub fn test(values: &[f64], rates: Rates) -> Finding {
         ))
     } else {
         let (index, error) = tail_index(values);
-        let runs = independence::runs(values);
+        let fewest = strata.iter().map(|stratum| independence::runs(stratum.as_ref())).fold(1.0, f64::min);
+        let runs = (fewest * strata.len() as f64).min(1.0);
         if index + 2.0 * error < SMALLEST_TAIL_INDEX {
             Some(format!("tail index {index:.1} (+- {error:.1}) of the chain averages is below {SMALLEST_TAIL_INDEX}"))
         } else if runs <= guard_level(rates) {
@@ -158,6 +167,25 @@ mod tests {
         assert!(null.untestable.is_none() && null.p_value > 1e-3, "{null:?}");
         let shifted: Vec<f64> = values.iter().map(|value| value + null.minimum_detectable_effect).collect();
         assert!(test(&shifted, RATES).p_value < RATES.alpha);
+    }
+
+    /// Outputs from which a wrong theory is off by different amounts are no dependence; a chain in one of them is.
+    #[test]
+    fn kinds_of_numbers_may_differ() {
+        let values = draws(&StandardNormal, 4000);
+        let shifted = |by: f64| values.iter().skip(usize::from(by > 0.0)).map(|value| value + by).collect::<Vec<f64>>();
+        let kinds = [shifted(-3.0), shifted(2.0)];
+        assert!(test_strata(&kinds, RATES).untestable.is_none());
+        assert!(test(&kinds.concat(), RATES).untestable.is_some());
+        let mut chain = 0.0;
+        let dependent: Vec<f64> = values
+            .iter()
+            .map(|value| {
+                chain = 0.9 * chain + value;
+                chain
+            })
+            .collect();
+        assert!(test_strata(&[shifted(2.0), dependent], RATES).untestable.is_some());
     }
 
     #[test]
