@@ -141,6 +141,13 @@ fn domains_decide() {
         let answer = langevin(folder.path(), &["check", "c.toml"]);
         assert_eq!(answer.code, code, "{bound} {domain}: {}{}", answer.stdout, answer.stderr);
     }
+    // of a total the condition holds in every mode
+    for (bound, code) in [("0.051", 0), ("0.049", 1)] {
+        let rest = format!("holds = {{ within = {bound} }}\nwhere = \"eta*h < 0.1\"\nnoise = \"gaussian\"");
+        let folder = folder_with(&[("c.toml", &claim("speed", "eta^2*sum(noise)/(S*(1-beta^2))", &rest))]);
+        let answer = langevin(folder.path(), &["check", "c.toml"]);
+        assert_eq!(answer.code, code, "{bound}: {}{}", answer.stdout, answer.stderr);
+    }
     let folder = folder_with(&[("c.toml", &sde("0.1", "eta*h > 2*(1+beta)"))]);
     langevin(folder.path(), &["check", "c.toml"]).refuses(&["c.toml", "claim \"c\".where", "no point of the grid"]);
 }

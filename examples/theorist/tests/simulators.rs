@@ -74,6 +74,9 @@ fn the_message_has_verdict_effect_budget_and_how_to_repeat() {
 }
 
 /// Chains that are no chains are refused with the reason, and never tested.
+/// What is wrong with a step.
+type Slip = fn(Chain, &State) -> Chain;
+
 #[test]
 fn chains_that_cannot_be_used_are_refused() {
     struct Wrong(fn(Chain, &State) -> Chain);
@@ -103,7 +106,7 @@ fn chains_that_cannot_be_used_are_refused() {
         (1..chain.len()).for_each(|_| broken.push(&[f64::NAN; 2], &[0.0; 2]));
         broken
     };
-    let cases: [(fn(Chain, &State) -> Chain, &str); 4] = [
+    let cases: [(Slip, &str); 4] = [
         (without_start, "one per step"),
         (too_long, "one per step"),
         (other_sign, "theta' = theta + eta v'"),

@@ -78,9 +78,12 @@ fn uses_variances(expression: &Expression) -> bool {
     expression.uses(Symbol::PositionVariance) || expression.uses(Symbol::VelocityVariance)
 }
 
-/// A total is inside where its condition holds; symbols of a mode stand inside sums there.
+/// A total is inside where its condition holds in every mode.
 pub(crate) fn in_domain(claim: &UserClaim, point: &Point, mode: Option<usize>) -> bool {
-    claim.domain.as_ref().is_none_or(|domain| domain.holds(point, mode))
+    claim.domain.as_ref().is_none_or(|domain| match mode {
+        None if domain.uses_a_mode() => (0..point.modes.len()).all(|mode| domain.holds(point, Some(mode))),
+        mode => domain.holds(point, mode),
+    })
 }
 
 struct Tally {

@@ -86,6 +86,11 @@ impl Observable {
             _ => scope,
         }
     }
+
+    /// The scope of a condition on where a claim holds: on a mode, or for a total on every mode.
+    pub fn domain_scope(self) -> Scope {
+        self.scope().with_modes()
+    }
 }
 
 #[cfg(test)]

@@ -182,9 +182,11 @@ fn read_claim(file: &str, index: usize, item: Value) -> Result<UserClaim> {
     let wrong = |key: &str, error: ExpressionError| VerifyError::Input { detail: format!("{path}.{key}: {error}") };
     let expression = Expression::parse(&text, &scope).map_err(|error| wrong("expression", error))?;
     let holds = read_holds(&mut table)?;
+    // a condition on every mode is one on a total too
+    let domain_scope = observable.domain_scope();
     let domain = table
         .text("where")?
-        .map(|text| Expression::condition(&text, &scope).map_err(|error| wrong("where", error)))
+        .map(|text| Expression::condition(&text, &domain_scope).map_err(|error| wrong("where", error)))
         .transpose()?;
     let noise = match table.text("noise")?.as_deref() {
         None | Some("both") => ClaimNoise::Both,

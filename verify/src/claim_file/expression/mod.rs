@@ -58,6 +58,13 @@ impl Scope {
         Self { of_a_mode: false, refused: Vec::new() }.lag(with_lag)
     }
 
+    /// The scope in which symbols of a mode may stand anywhere.
+    #[must_use]
+    pub fn with_modes(mut self) -> Self {
+        self.of_a_mode = true;
+        self
+    }
+
     fn lag(self, with_lag: bool) -> Self {
         if with_lag { self } else { self.without(Symbol::Lag, "belongs to observables with (k)") }
     }
@@ -146,6 +153,11 @@ impl Expression {
     /// Whether a symbol occurs.
     pub fn uses(&self, symbol: Symbol) -> bool {
         self.symbols.contains(&symbol)
+    }
+
+    /// Whether a symbol of a mode occurs.
+    pub fn uses_a_mode(&self) -> bool {
+        self.symbols.iter().any(|symbol| symbol.of_a_mode())
     }
 
     /// The value in a mode, or of a total, with a bound on its rounding error.
