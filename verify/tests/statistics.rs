@@ -65,7 +65,9 @@ fn chains_without_skewness() {
     close(finding.p_value, 0.002_716_446_875_944_256, 1e-8);
     close(finding.interval[0], (3.0 - 4.899_271_954_429_612) / root, 1e-7);
     close(finding.interval[1], (3.0 + 4.899_271_954_429_612) / root, 1e-7);
-    close(finding.minimum_detectable_effect, (4.899_271_954_429_612 + 3.092_271_579_895_832) / root, 1e-7);
+    // the quantile of t at the critical value, and that of the misses (the guard's 1e-6 taken off) widened by
+    // sqrt(1 + c^2 / (2 degrees))
+    close(finding.minimum_detectable_effect, 8.004_164_805_531_213 / root, 1e-7);
     // two-sided
     close(chains::test(&alternating(count, -3.0 / root), RATES).p_value, finding.p_value, 1e-9);
 }
@@ -93,17 +95,19 @@ fn chains_are_counted() {
     assert!(few.is_some_and(|reason| reason.contains("998 chains; at least 1000 are needed")));
     let none = chains::test(&[], RATES);
     assert_eq!((none.p_value, none.minimum_detectable_effect), (1.0, f64::INFINITY));
-    // without spread the value alone decides
-    assert_eq!(chains::test(&[0.9e-9; 2000], RATES).p_value, 1.0);
-    assert_eq!(chains::test(&[1.1e-9; 2000], RATES).p_value, 0.0);
-    assert_eq!(chains::test(&[-1.1e-9; 2000], RATES).p_value, 0.0);
+    // without spread: the claimed value, or nothing can be said
+    let same = chains::test(&[0.9e-9; 2000], RATES);
+    assert_eq!((same.p_value, same.untestable), (1.0, None));
+    for value in [1.1e-9, -1.1e-9] {
+        assert!(chains::test(&[value; 2000], RATES).untestable.is_some_and(|reason| reason.contains("spread")));
+    }
 }
 
 #[test]
 fn planned_chains() {
     let small = Moments::of(alternating(1024, 0.3));
-    assert_eq!(chains::chains_needed(&small, 0.05, RATES), 26_136);
-    assert_eq!(chains::chains_needed(&small, 0.2, RATES), 1_634);
+    assert_eq!(chains::chains_needed(&small, 0.05, RATES), 26_169);
+    assert_eq!(chains::chains_needed(&small, 0.2, RATES), 1_667);
     assert_eq!(chains::chains_needed(&small, 0.5, RATES), chains::FEWEST_CHAINS as u64);
     // a skewed pilot: the guard decides. Skewness 2/sqrt(3) and three of its standard errors
     let skewed = Moments::of(quarter(4096, 0.0));
@@ -145,8 +149,10 @@ fn e_values() {
     close(middle, 0.7, 1e-9);
     close(high - middle, 0.789_732_847_197_307_2, 1e-7);
     close(middle - low, 0.789_732_847_197_307_2, 1e-7);
-    close(catoni::minimum_detectable_shift(100, 4.0, 1e-6, 0.999), 1.820_738_891_551_051_4, 1e-12);
-    assert_eq!(catoni::values_needed(0.1, 3.0, 1e-6, 0.999), 24_864);
+    close(catoni::minimum_detectable_shift(400, 4.0, 1e-6, 0.999), 1.004_145_430_221_592_6, 1e-12);
+    // too few values for any shift
+    assert_eq!(catoni::minimum_detectable_shift(100, 4.0, 1e-6, 0.999), f64::INFINITY);
+    assert_eq!(catoni::values_needed(0.1, 3.0, 1e-6, 0.999), 26_348);
 }
 
 #[test]
