@@ -217,6 +217,17 @@ pub fn covariance_root(name: &'static str, covariance: &DMatrix<f64>) -> Result<
         let variance = covariance[(i, i)];
         if variance > 0.0 { variance.sqrt() } else { 1.0 }
     });
+    // what has no variance has no covariance; the unit of its scale says nothing about that
+    let largest = covariance.amax();
+    for i in (0..size).filter(|&i| covariance[(i, i)] <= 0.0) {
+        let beside = covariance.row(i).amax().max(covariance.column(i).amax());
+        if beside > 1e-9 * largest {
+            return Err(TheoryError::NotPositiveSemiDefinite {
+                name,
+                detail: format!("coordinate {i} has variance {:e} and a covariance of {beside:e}", covariance[(i, i)]),
+            });
+        }
+    }
     let correlation = DMatrix::from_fn(size, size, |i, j| covariance[(i, j)] / (scale[i] * scale[j]));
     require_positive_semi_definite(name, &correlation)?;
     let eigen = symmetric_eigen(name, &correlation)?;

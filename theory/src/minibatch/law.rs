@@ -625,7 +625,7 @@ impl MinibatchLaw {
     /// first.
     ///
     /// # Errors
-    /// As [`MinibatchLaw::stationary_position_in_eigenbasis`].
+    /// As [`MinibatchLaw::stationary_position_in_eigenbasis`], and [`TheoryError::Overflow`] beyond the range of doubles.
     ///
     /// ```
     /// # use langevin_theory::{Hyperparameters, LeastSquares, Sampling, minibatch::MinibatchLaw};
@@ -638,7 +638,12 @@ impl MinibatchLaw {
     /// assert!((moment[(1, 1)] - 50.0 * moment[(0, 0)]).abs() < 1e-14); // V = 2 h P / eta
     /// ```
     pub fn stationary_second_moment(&self, output: usize) -> Result<DMatrix<f64>> {
-        Ok(rotate_symmetric_blocks(&self.quadratic, &self.stationary_second_moment_in_eigenbasis(output)?))
+        let moment = rotate_symmetric_blocks(&self.quadratic, &self.stationary_second_moment_in_eigenbasis(output)?);
+        if moment.iter().all(|entry| entry.is_finite()) {
+            Ok(moment)
+        } else {
+            Err(TheoryError::Overflow { what: "the stationary second moment" })
+        }
     }
 
     /// The lagged second moment of z = (theta - mu_ridge, v) of one output, 2d x 2d, over a number n of steps; the row
