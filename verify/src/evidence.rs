@@ -425,7 +425,9 @@ fn apply(report: &mut Report) {
             claim.as_expected = claim.expectation == Expectation::Refuted;
         }
     }
-    report.summary = Summary::of(&report.claims);
+    // nights add evidence about claims; what became of the mutants stays
+    let mutants = [report.summary.mutants_killed, report.summary.mutants_not_killed];
+    report.summary = Summary::of(&report.claims, mutants);
 }
 
 #[cfg(test)]

@@ -244,9 +244,15 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Counts claims, and says what they mean for the command's exit.
-    pub fn of(claims: &[ClaimResult]) -> Self {
-        let mut summary = Self::default();
+    /// Counts claims, and says what they and the mutants (killed, not killed) mean for the command's exit.
+    ///
+    /// ```
+    /// use langevin_verify::report::Summary;
+    /// assert_eq!(Summary::of(&[], [21, 0]).exit_code, 0);
+    /// assert_eq!(Summary::of(&[], [20, 1]).exit_code, 1); // a mutant lives
+    /// ```
+    pub fn of(claims: &[ClaimResult], [mutants_killed, mutants_not_killed]: [usize; 2]) -> Self {
+        let mut summary = Self { mutants_killed, mutants_not_killed, ..Self::default() };
         for claim in claims {
             summary.checks += claim.checks.len();
             match (claim.expectation, claim.verdict) {
@@ -257,7 +263,7 @@ impl Summary {
                 (_, Verdict::Undecided) => summary.undecided += 1,
             }
         }
-        summary.exit_code = if summary.refuted_unexpectedly + summary.not_refuted > 0 {
+        summary.exit_code = if summary.refuted_unexpectedly + summary.not_refuted + mutants_not_killed > 0 {
             1
         } else if summary.undecided > 0 {
             3

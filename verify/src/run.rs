@@ -202,25 +202,7 @@ fn headline(claim: &Claim, checks: &[CheckResult]) -> String {
 fn summarise(claims: &[ClaimResult], kill_matrix: &KillMatrix, whole: bool) -> Summary {
     let mutants_killed = kill_matrix.killed();
     let mutants_not_killed = if whole { kill_matrix.mutants.len() - mutants_killed } else { 0 };
-    let mut summary = Summary { mutants_killed, mutants_not_killed, ..Summary::default() };
-    for claim in claims {
-        summary.checks += claim.checks.len();
-        match (claim.expectation, claim.verdict) {
-            (Expectation::Supported, Verdict::Supported) => summary.supported += 1,
-            (Expectation::Supported, Verdict::Refuted) => summary.refuted_unexpectedly += 1,
-            (Expectation::Refuted, Verdict::Refuted) => summary.refuted_as_required += 1,
-            (Expectation::Refuted, Verdict::Supported) => summary.not_refuted += 1,
-            (_, Verdict::Undecided) => summary.undecided += 1,
-        }
-    }
-    summary.exit_code = if summary.refuted_unexpectedly + summary.not_refuted + summary.mutants_not_killed > 0 {
-        1
-    } else if summary.undecided > 0 {
-        3
-    } else {
-        0
-    };
-    summary
+    Summary::of(claims, [mutants_killed, mutants_not_killed])
 }
 
 fn describe(prepared: &Prepared, hash: &str) -> DataSummary {
