@@ -352,9 +352,9 @@ impl Sweeps {
                 };
                 let pilot = Moments::of(run(0..PILOT));
                 let needed = chains::chains_needed(&pilot, self.target, rates);
-                // a pilot sees little of a heavy tail and makes its skewness too small, so the guard needs room: three times
-                // the chains stand for a skewness 1.7 times that of the pilot's upper bound
-                Ok(run(PILOT..PILOT + (3 * needed).min(MOST_CHAINS)))
+                // a pilot sees little of a heavy tail and makes its skewness too small, so the guard needs more room: half again
+                // the chains, and the slack of the plan, stand for a skewness 1.8 times the upper bound from the pilot
+                Ok(run(PILOT..PILOT + (needed + needed / 2).min(MOST_CHAINS)))
             })
             .collect()
     }

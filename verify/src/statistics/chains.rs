@@ -1,9 +1,11 @@
 //! Student t over independent chains, one number per chain (layer L2).
 //!
-//! Chain averages are nearly normal, but tails at 1e-9 are far out. Guards (statistics of the tails, measured on the
-//! same data): the leading Edgeworth term g = |skewness| z^3 / (6 sqrt(chains)) at the critical z must be at most 1/2, and
-//! the level is divided by e^g; and the tail index of the chain averages must not be below 4, by the upper end (two standard
-//! errors) of its Hill estimate. A third guard, at a level of at most a tenth of the misses, refuses numbers with too few runs above and below
+//! Chain averages are nearly normal, but tails at 1e-9 are far out: with skewness s, Student's t of n numbers exceeds z on one
+//! side e^{2g} times as often as for normal ones and on the other e^{-2g} times, g = |s| z^3 / (6 sqrt(n)) (Jing, Shao and Wang
+//! 2003), so that both together are cosh(2g) times as frequent. Guards (statistics of the tails, measured on the same data): the
+//! level is divided by cosh(2g) at the critical z, and g must be at most 3/4, where that factor is still right to a tenth; and the
+//! tail index of the chain averages must not be below 4, by the upper end (two standard errors) of its Hill estimate. A third
+//! guard, at a level of at most a tenth of the misses, refuses numbers with too few runs above and below
 //! their median: states of one chain are not independent. A test that a guard stops is answered "untestable".
 
 use langevin_sim::Moments;
@@ -18,7 +20,11 @@ const LARGEST_GUARD_SHARE: f64 = 0.1;
 pub const FEWEST_CHAINS: usize = 1000;
 
 /// Largest admissible Edgeworth term.
-const LARGEST_EDGEWORTH: f64 = 0.5;
+const LARGEST_EDGEWORTH: f64 = 0.75;
+
+/// Edgeworth term that the number of chains is planned for: a pilot sees little of a heavy tail and makes its skewness too
+/// small, by up to half.
+const PLANNED_EDGEWORTH: f64 = 0.5;
 
 /// Smallest admissible tail index of chain averages.
 const SMALLEST_TAIL_INDEX: f64 = 4.0;
@@ -44,7 +50,8 @@ pub fn test_strata<S: AsRef<[f64]>>(strata: &[S], rates: Rates) -> Finding {
     }
     let edgeworth = edgeworth_term(&moments, rates.alpha);
     let degrees = count - 1.0;
-    let alpha = rates.alpha * (-edgeworth).exp();
+    let inflation = inflation(edgeworth);
+    let alpha = rates.alpha / inflation;
     let critical = student_quantile_above(degrees, 0.5 * alpha);
     let reach = miss_reach(degrees, critical, rates);
     let mean = moments.mean();
@@ -53,7 +60,7 @@ pub fn test_strata<S: AsRef<[f64]>>(strata: &[S], rates: Rates) -> Finding {
         effect: mean,
         interval: [mean - critical * error, mean + critical * error],
         minimum_detectable_effect: (critical + reach) * error,
-        p_value: (2.0 * student_above(degrees, t.abs()) * edgeworth.exp()).min(1.0),
+        p_value: (2.0 * student_above(degrees, t.abs()) * inflation).min(1.0),
         untestable: None,
     };
     finding.untestable = if values.len() < FEWEST_CHAINS {
@@ -114,17 +121,22 @@ fn edgeworth_term(moments: &Moments, alpha: f64) -> f64 {
     moments.skewness().abs() * z.powi(3) / (6.0 * (moments.count() as f64).sqrt())
 }
 
+/// How much more often skewed numbers alarm on either side than normal ones.
+fn inflation(edgeworth: f64) -> f64 {
+    (2.0 * edgeworth).cosh()
+}
+
 /// Number of chains at which an effect is resolved and the Edgeworth guard is silent, from the moments of a pilot.
 pub fn chains_needed(pilot: &Moments, effect: f64, rates: Rates) -> u64 {
     // the level after the guard has taken its largest share
-    let critical = normal_quantile_above(0.5 * rates.alpha * (-LARGEST_EDGEWORTH).exp());
+    let critical = normal_quantile_above(0.5 * rates.alpha / inflation(LARGEST_EDGEWORTH));
     let reach = normal_quantile_above(1.0 - rates.power);
     // what the estimated variance adds to the resolution is one effective chain in several, c^2/2 chains in all
     let for_effect = pilot.variance() * ((critical + reach) / effect).powi(2) + 0.5 * (critical + reach).powi(2);
     // skewness is known from the pilot only to its standard error; three of them, so that the guard hardly ever stops a test
     let z = normal_quantile_above(0.5 * rates.alpha);
     let skewness = pilot.skewness().abs() + 3.0 * (6.0 / pilot.count() as f64).sqrt();
-    let for_guard = (skewness * z.powi(3) / (6.0 * LARGEST_EDGEWORTH)).powi(2);
+    let for_guard = (skewness * z.powi(3) / (6.0 * PLANNED_EDGEWORTH)).powi(2);
     for_effect.max(for_guard).max(FEWEST_CHAINS as f64).ceil() as u64
 }
 
