@@ -8,6 +8,7 @@
 //! This is the only crate of the workspace with unsafe code: vector instructions are sound only on a processor that has
 //! them, and [`Processor`] can only be made by asking the processor.
 
+#[cfg(any(test, not(target_arch = "x86_64")))]
 mod portable;
 mod processor;
 mod rows;
@@ -95,6 +96,25 @@ pub fn hidden<T>(reference: &T) -> &T {
     }
     #[cfg(not(target_arch = "x86_64"))]
     std::hint::black_box(reference)
+}
+
+/// The same number, hidden from the compiler: a loop that counts with it stays a loop. Unrolled, a kernel whose values fill
+/// the registers is spread over the stack.
+///
+/// ```
+/// assert_eq!(langevin_lanes::hidden_count(5), 5);
+/// ```
+#[inline(always)]
+pub fn hidden_count(count: usize) -> usize {
+    #[cfg(target_arch = "x86_64")]
+    {
+        let mut same = count;
+        // SAFETY: no instruction is emitted; the number comes out as it went in
+        unsafe { std::arch::asm!("/* {0} */", inout(reg) same, options(nomem, nostack, preserves_flags, pure)) };
+        same
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    std::hint::black_box(count)
 }
 
 /// The operations of eight lanes. `F` holds doubles, `U` unsigned 64-bit integers.

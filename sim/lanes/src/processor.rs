@@ -1,12 +1,15 @@
 //! Which instructions the processor has, and how a kernel gets to use them.
 
 use crate::Lanes;
-use crate::portable::Portable;
+#[cfg(not(target_arch = "x86_64"))]
+use crate::portable::Portable as Baseline;
+#[cfg(target_arch = "x86_64")]
+use crate::x86::Sse2 as Baseline;
 
 /// Sets of instructions, from the plainest to the widest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
-    /// Plain loops; any processor.
+    /// What every processor has: SSE2 on x86-64, plain loops elsewhere.
     Portable,
     /// AVX2 with FMA: two registers of four lanes.
     Avx2,
@@ -102,7 +105,7 @@ impl Processor {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: the level is Avx2 only when the processor has avx2 and fma
             Level::Avx2 => unsafe { crate::x86::run_avx2(kernel) },
-            _ => kernel.run(Portable),
+            _ => kernel.run(Baseline),
         }
     }
 

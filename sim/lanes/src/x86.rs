@@ -35,6 +35,7 @@ macro_rules! method {
     ($($name:ident ( $($argument:ident : $kind:ty),* ) -> $result:ty = $body:expr;)*) => {$(
         #[inline(always)]
         #[allow(clippy::undocumented_unsafe_blocks)] // one argument for the whole file, at its top
+        #[allow(unused_unsafe)] // some need no intrinsic
         fn $name(self, $($argument: $kind),*) -> $result {
             unsafe { $body }
         }
@@ -50,6 +51,10 @@ macro_rules! shifts {
         }
     )*};
 }
+
+mod sse2;
+
+pub use sse2::Sse2;
 
 impl Lanes for Avx512 {
     const REGISTERS: usize = 32;

@@ -1,7 +1,7 @@
 //! Rows of 25 to 64 coordinates, one output. The second cache binds: a row is read once, stays in registers, and is asked
 //! for some samples ahead. Where registers hold no row, four samples share what is read of position and gradient.
 
-use langevin_lanes::{Kernel, Lanes, Line, hidden};
+use langevin_lanes::{Kernel, Lanes, Line, hidden_count};
 
 use super::{BatchProblem, CHAINS, ChainSteps, Update};
 use crate::sgd::recorder::Recorder;
@@ -9,8 +9,11 @@ use crate::sgd::recorder::Recorder;
 /// How many samples ahead a row is asked for.
 const AHEAD: usize = 10;
 
+/// Samples whose residuals are summed over lanes together, where registers are few.
+const FOUR: usize = 4;
+
 /// Samples taken together where registers are few.
-const FEW: usize = 6;
+const GROUP: usize = 2 * FOUR;
 
 /// Some steps of one chain: a kernel of its own, which the compiler gives all registers.
 pub(in crate::sgd) struct RegisterSteps<'a> {
@@ -64,10 +67,10 @@ impl RegisterSteps<'_> {
         for batch in self.batches.chunks_exact(self.batch) {
             let mut gradient = [zero; V];
             let mut samples = batch;
-            if L::REGISTERS == 8 {
-                let (groups, rest) = batch.as_chunks::<FEW>();
+            if L::REGISTERS < 2 * V {
+                let (groups, rest) = batch.as_chunks::<GROUP>();
                 for group in groups {
-                    self.add_few_gradients(lanes, rows, *group, &theta, &mut gradient);
+                    self.add_group(lanes, rows, *group, &theta, &mut gradient);
                 }
                 samples = rest;
             }
@@ -110,43 +113,103 @@ impl RegisterSteps<'_> {
         }
     }
 
-    /// Adds the gradients of a few samples where registers hold neither a row nor the position: both, and the gradient, are
-    /// read once for all of them.
+    /// Adds the gradients of a group of samples where registers hold neither a row nor the position: what is read of
+    /// position and gradient serves several samples. The loops over lines stay loops: unrolled, the compiler moves everything
+    /// to the stack and back.
     #[inline(always)]
-    fn add_few_gradients<L: Lanes, const V: usize>(
+    fn add_group<L: Lanes, const V: usize>(
         &self,
         lanes: L,
         rows: &[[Line; V]],
-        samples: [u32; FEW],
+        samples: [u32; GROUP],
         theta: &[L::F; V],
         gradient: &mut [L::F; V],
     ) {
-        let mut own = [&rows[0]; FEW];
-        let mut products = [[lanes.splat(0.0); CHAINS]; FEW];
-        for k in 0..FEW {
+        let mut own = [&rows[0]; GROUP];
+        let mut targets = [0.0; GROUP];
+        for k in 0..GROUP {
             own[k] = &rows[samples[k] as usize];
-            products[k][0] = lanes.first(self.negative_targets[samples[k] as usize]);
+            targets[k] = self.negative_targets[samples[k] as usize];
         }
-        // one chain after the other: half the accumulators at a time
-        for chain in 0..CHAINS {
-            for j in (chain..V).step_by(CHAINS) {
-                for k in 0..FEW {
-                    let product = &mut products[k][chain];
-                    *product = lanes.mul_add(lanes.load(&own[k][j].0), theta[j], *product);
-                }
+        // not in a loop: residuals that are chosen at run time would live in memory
+        let low =
+            residuals(lanes, [own[0], own[1], own[2], own[3]], [targets[0], targets[1], targets[2], targets[3]], theta);
+        let high =
+            residuals(lanes, [own[4], own[5], own[6], own[7]], [targets[4], targets[5], targets[6], targets[7]], theta);
+        let mut j = 0;
+        while j < V {
+            let mut sum = gradient[j];
+            for k in 0..GROUP {
+                let residual = if k < FOUR { low[k] } else { high[k - FOUR] };
+                sum = lanes.mul_add(residual, lanes.load(&own[k][j].0), sum);
             }
-        }
-        let mut residuals = [lanes.splat(0.0); FEW];
-        for k in 0..FEW {
-            residuals[k] = lanes.splat(lanes.sum(lanes.add(products[k][0], products[k][1])));
-            own[k] = hidden(own[k]);
-        }
-        for j in 0..V {
-            for k in 0..FEW {
-                gradient[j] = lanes.mul_add(residuals[k], lanes.load(&own[k][j].0), gradient[j]);
-            }
+            gradient[j] = sum;
+            j = hidden_count(j + 1);
         }
     }
+}
+
+/// Residuals of four samples, each in all lanes.
+#[inline(always)]
+fn residuals<L: Lanes, const V: usize>(
+    lanes: L,
+    rows: [&[Line; V]; FOUR],
+    negative_targets: [f64; FOUR],
+    theta: &[L::F; V],
+) -> [L::F; FOUR] {
+    let targets = negative_targets;
+    lanes.spread_sums(if L::REGISTERS >= 2 * FOUR {
+        products(lanes, rows, targets, theta)
+    } else {
+        let [first, second] = products(lanes, [rows[0], rows[1]], [targets[0], targets[1]], theta);
+        let [third, fourth] = products(lanes, [rows[2], rows[3]], [targets[2], targets[3]], theta);
+        [first, second, third, fourth]
+    })
+}
+
+/// Products of N rows with the position, minus the targets, before the sums over lanes.
+#[inline(always)]
+fn products<L: Lanes, const V: usize, const N: usize>(
+    lanes: L,
+    rows: [&[Line; V]; N],
+    negative_targets: [f64; N],
+    theta: &[L::F; V],
+) -> [L::F; N] {
+    let mut even = [lanes.splat(0.0); N];
+    for k in 0..N {
+        even[k] = lanes.first(negative_targets[k]);
+    }
+    let mut j = 0;
+    while j < V {
+        for k in 0..N {
+            even[k] = lanes.mul_add(lanes.load(&rows[k][j].0), theta[j], even[k]);
+        }
+        if N == FOUR && V.is_multiple_of(2 * CHAINS) {
+            j += CHAINS;
+            for k in 0..N {
+                even[k] = lanes.mul_add(lanes.load(&rows[k][j].0), theta[j], even[k]);
+            }
+        }
+        j = hidden_count(j + CHAINS);
+    }
+    let mut odd = [lanes.splat(0.0); N];
+    let mut j = 1;
+    while j < V {
+        for k in 0..N {
+            odd[k] = lanes.mul_add(lanes.load(&rows[k][j].0), theta[j], odd[k]);
+        }
+        if N == FOUR && V.is_multiple_of(2 * CHAINS) {
+            j += CHAINS;
+            for k in 0..N {
+                odd[k] = lanes.mul_add(lanes.load(&rows[k][j].0), theta[j], odd[k]);
+            }
+        }
+        j = hidden_count(j + CHAINS);
+    }
+    for k in 0..N {
+        even[k] = lanes.add(even[k], odd[k]);
+    }
+    even
 }
 
 /// Asks for the row that will be gathered some samples later.
