@@ -23,6 +23,9 @@ pub use table::Table;
 /// Number of doubles side by side.
 pub const LANES: usize = 8;
 
+/// Half of them: what one of two short rows has of a register.
+pub const HALF: usize = LANES / 2;
+
 /// Eight doubles on one cache line, so that a register never straddles two.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[repr(C, align(64))]
@@ -31,6 +34,16 @@ pub struct Line(pub [f64; LANES]);
 impl Line {
     /// Zeros.
     pub const ZERO: Self = Self([0.0; LANES]);
+
+    /// Lanes 0 to 3 (`part` 0) or 4 to 7 (1).
+    ///
+    /// ```
+    /// assert_eq!(langevin_lanes::Line([0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]).half(1), &[4.0, 5.0, 6.0, 7.0]);
+    /// ```
+    #[inline(always)]
+    pub fn half(&self, part: usize) -> &[f64; HALF] {
+        &self.0.as_chunks::<HALF>().0[part]
+    }
 }
 
 /// Lines that hold `values` row after row, each row padded with zeros to whole lines.
@@ -133,6 +146,10 @@ pub trait Lanes: Copy + Send + Sync + 'static {
     fn splat(self, value: f64) -> Self::F;
     /// From memory, of any alignment.
     fn load(self, from: &[f64; LANES]) -> Self::F;
+    /// The same values in lanes 0 to 3 and in lanes 4 to 7.
+    fn load_twice(self, from: &[f64; HALF]) -> Self::F;
+    /// `low` in lanes 0 to 3, `high` in lanes 4 to 7.
+    fn load_pair(self, low: &[f64; HALF], high: &[f64; HALF]) -> Self::F;
     /// From single precision, converted exactly.
     fn load_f32(self, from: &[f32; LANES]) -> Self::F;
     /// From bytes, converted exactly.
@@ -159,6 +176,10 @@ pub trait Lanes: Copy + Send + Sync + 'static {
     fn sum(self, a: Self::F) -> f64;
     /// The sum of each of four values in all lanes, in the order of [`Lanes::sum`].
     fn spread_sums(self, a: [Self::F; 4]) -> [Self::F; 4];
+    /// The sum of each half of two values, (0+2) + (1+3), in all lanes of that half.
+    fn spread_half_sums(self, a: [Self::F; 2]) -> [Self::F; 2];
+    /// The halves of `low` added, in lanes 0 to 3; those of `high`, in lanes 4 to 7.
+    fn add_halves(self, low: Self::F, high: Self::F) -> Self::F;
     /// Lane by lane `set` where the highest bit of `mask` is 1, else `clear`.
     fn select(self, mask: Self::U, set: Self::F, clear: Self::F) -> Self::F;
     /// The bits of the doubles.

@@ -1,6 +1,6 @@
 //! Lanes as arrays: what the compiler makes of plain loops.
 
-use crate::{LANES, Lanes};
+use crate::{HALF, LANES, Lanes};
 
 /// Plain loops.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +24,14 @@ impl Lanes for Portable {
     #[inline(always)]
     fn load(self, from: &[f64; LANES]) -> Self::F {
         *from
+    }
+    #[inline(always)]
+    fn load_twice(self, from: &[f64; HALF]) -> Self::F {
+        self.load_pair(from, from)
+    }
+    #[inline(always)]
+    fn load_pair(self, low: &[f64; HALF], high: &[f64; HALF]) -> Self::F {
+        [low[0], low[1], low[2], low[3], high[0], high[1], high[2], high[3]]
     }
     #[inline(always)]
     fn load_f32(self, from: &[f32; LANES]) -> Self::F {
@@ -76,6 +84,17 @@ impl Lanes for Portable {
     #[inline(always)]
     fn spread_sums(self, a: [Self::F; 4]) -> [Self::F; 4] {
         a.map(|a| self.splat(self.sum(a)))
+    }
+    #[inline(always)]
+    fn spread_half_sums(self, a: [Self::F; 2]) -> [Self::F; 2] {
+        a.map(|a| {
+            let [low, high] = [0, HALF].map(|k| (a[k] + a[k + 2]) + (a[k + 1] + a[k + 3]));
+            [low, low, low, low, high, high, high, high]
+        })
+    }
+    #[inline(always)]
+    fn add_halves(self, low: Self::F, high: Self::F) -> Self::F {
+        std::array::from_fn(|k| if k < HALF { low[k] + low[k + HALF] } else { high[k - HALF] + high[k] })
     }
     #[inline(always)]
     fn select(self, mask: Self::U, set: Self::F, clear: Self::F) -> Self::F {

@@ -6,7 +6,7 @@
 
 use std::arch::x86_64::*;
 
-use crate::{Kernel, LANES, Lanes};
+use crate::{HALF, Kernel, LANES, Lanes};
 
 /// Proof that the processor has AVX-512 F and DQ.
 #[derive(Clone, Copy)]
@@ -65,6 +65,11 @@ impl Lanes for Avx512 {
     method! {
         splat(value: f64) -> __m512d = _mm512_set1_pd(value);
         load(from: &[f64; LANES]) -> __m512d = _mm512_loadu_pd(from.as_ptr());
+        load_twice(from: &[f64; HALF]) -> __m512d = _mm512_broadcast_f64x4(_mm256_loadu_pd(from.as_ptr()));
+        load_pair(low: &[f64; HALF], high: &[f64; HALF]) -> __m512d = _mm512_insertf64x4::<1>(
+            _mm512_castpd256_pd512(_mm256_loadu_pd(low.as_ptr())),
+            _mm256_loadu_pd(high.as_ptr()),
+        );
         load_f32(from: &[f32; LANES]) -> __m512d = _mm512_cvtps_pd(_mm256_loadu_ps(from.as_ptr()));
         load_u8(from: &[u8; LANES]) -> __m512d =
             _mm512_cvtepi32_pd(_mm256_cvtepu8_epi32(_mm_loadl_epi64(from.as_ptr().cast())));
@@ -81,6 +86,12 @@ impl Lanes for Avx512 {
             let four = _mm256_add_pd(_mm512_castpd512_pd256(a), _mm512_extractf64x4_pd::<1>(a));
             sum_of_four(four)
         };
+        spread_half_sums(a: [__m512d; 2]) -> [__m512d; 2] = {
+            let pairs = pairs(a[0], a[1]);
+            let sums = _mm512_add_pd(pairs, _mm512_permute_pd::<0x55>(pairs));
+            [_mm512_shuffle_f64x2::<0x50>(sums, sums), _mm512_shuffle_f64x2::<0xFA>(sums, sums)]
+        };
+        add_halves(low: __m512d, high: __m512d) -> __m512d = halves(low, high);
         select(mask: __m512i, set: __m512d, clear: __m512d) -> __m512d =
             _mm512_mask_blend_pd(_mm512_movepi64_mask(mask), clear, set);
         bits(a: __m512d) -> __m512i = _mm512_castpd_si512(a);
@@ -176,6 +187,12 @@ impl Lanes for Avx2 {
         splat(value: f64) -> Self::F = Halves(_mm256_set1_pd(value), _mm256_set1_pd(value));
         load(from: &[f64; LANES]) -> Self::F =
             Halves(_mm256_loadu_pd(from.as_ptr()), _mm256_loadu_pd(from.as_ptr().add(4)));
+        load_twice(from: &[f64; HALF]) -> Self::F = {
+            let four = _mm256_loadu_pd(from.as_ptr());
+            Halves(four, four)
+        };
+        load_pair(low: &[f64; HALF], high: &[f64; HALF]) -> Self::F =
+            Halves(_mm256_loadu_pd(low.as_ptr()), _mm256_loadu_pd(high.as_ptr()));
         load_f32(from: &[f32; LANES]) -> Self::F = Halves(
             _mm256_cvtps_pd(_mm_loadu_ps(from.as_ptr())),
             _mm256_cvtps_pd(_mm_loadu_ps(from.as_ptr().add(4))),
@@ -202,6 +219,15 @@ impl Lanes for Avx2 {
             Halves(_mm256_fnmadd_pd(a.0, b.0, c.0), _mm256_fnmadd_pd(a.1, b.1, c.1));
         sqrt(a: Self::F) -> Self::F = Halves(_mm256_sqrt_pd(a.0), _mm256_sqrt_pd(a.1));
         sum(a: Self::F) -> f64 = sum_of_four(_mm256_add_pd(a.0, a.1));
+        spread_half_sums(a: [Self::F; 2]) -> [Self::F; 2] = {
+            let sums = sums_of_four(a[0].0, a[0].1, a[1].0, a[1].1);
+            [
+                Halves(_mm256_permute4x64_pd::<0x00>(sums), _mm256_permute4x64_pd::<0x55>(sums)),
+                Halves(_mm256_permute4x64_pd::<0xAA>(sums), _mm256_permute4x64_pd::<0xFF>(sums)),
+            ]
+        };
+        add_halves(low: Self::F, high: Self::F) -> Self::F =
+            Halves(_mm256_add_pd(low.0, low.1), _mm256_add_pd(high.0, high.1));
         select(mask: Self::U, set: Self::F, clear: Self::F) -> Self::F = Halves(
             _mm256_blendv_pd(clear.0, set.0, _mm256_castsi256_pd(mask.0)),
             _mm256_blendv_pd(clear.1, set.1, _mm256_castsi256_pd(mask.1)),

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use langevin_lanes::{LANES, Line, Table, as_values_mut, lines_of_rows};
+use langevin_lanes::{LANES, Line, Table, lines_of_rows};
 use langevin_theory::{Hyperparameters, LeastSquares, Sampling};
 
-use super::batch_kernel::{BatchProblem, BatchSteps, ChainSteps, Update, rows_are_short, targets_fit_in_rows};
+use super::batch_kernel::{BatchProblem, BatchSteps, ChainSteps, Update, rows_are_short};
 use super::batches::BatchPlan;
 use super::chain::Chain;
 use crate::error::Result;
@@ -30,14 +30,17 @@ impl MinibatchNoise {
     pub fn new(data: &LeastSquares, sgd: &Hyperparameters, sampling: Sampling) -> Result<Self> {
         sampling.noise_factor(data.samples(), sgd.batch_size())?;
         let (samples, dimension, outputs) = (data.samples(), data.dimension(), data.outputs());
-        // the transpose of a column-major matrix lists it row after row
-        let mut features = lines_of_rows(data.features().transpose().as_slice(), dimension);
-        features.extend(vec![Line::default(); dimension.div_ceil(LANES)]);
         let mut negative_targets: Vec<f64> = data.targets().transpose().iter().map(|target| -target).collect();
-        if targets_fit_in_rows(dimension, outputs) {
-            let rows = as_values_mut(&mut features).chunks_exact_mut(dimension.next_multiple_of(LANES));
-            rows.zip(&negative_targets).for_each(|(row, target)| row[dimension] = *target);
-        }
+        // the transpose of a column-major matrix lists it row after row
+        let mut features = if rows_are_short(dimension, outputs) {
+            let with_targets = data.features().clone().insert_column(dimension, 0.0);
+            let mut rows = with_targets.transpose();
+            rows.row_mut(dimension).copy_from_slice(&negative_targets);
+            lines_of_rows(rows.as_slice(), dimension + 1)
+        } else {
+            lines_of_rows(data.features().transpose().as_slice(), dimension)
+        };
+        features.extend(vec![Line::default(); lines_of(dimension, outputs)]);
         negative_targets.extend(vec![0.0; outputs]);
         Ok(Self {
             features: Arc::new(Table::from_lines(&features)),
@@ -58,7 +61,7 @@ impl MinibatchNoise {
 
     /// Lines of one output of a position.
     pub(super) fn lines(&self) -> usize {
-        self.dimension.div_ceil(LANES)
+        lines_of(self.dimension, self.outputs)
     }
 
     pub(super) fn plan(&self) -> &BatchPlan {
@@ -76,7 +79,6 @@ impl MinibatchNoise {
         let problem = BatchProblem {
             features: &self.features,
             negative_targets: &self.negative_targets,
-            targets_in_rows: targets_fit_in_rows(self.dimension, self.outputs),
             batch: self.plan.batch(),
             update: Update::new(sgd, 1.0 / self.plan.batch() as f64),
             lines: self.lines(),
@@ -92,4 +94,9 @@ impl MinibatchNoise {
             .collect();
         BatchSteps { problem, chains }.run_on(processor);
     }
+}
+
+/// Lines of a row: a short one goes on with its target.
+fn lines_of(dimension: usize, outputs: usize) -> usize {
+    (dimension + usize::from(rows_are_short(dimension, outputs))).div_ceil(LANES)
 }

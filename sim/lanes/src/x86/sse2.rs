@@ -6,7 +6,7 @@
 
 use std::arch::x86_64::*;
 
-use crate::{LANES, Lanes};
+use crate::{HALF, LANES, Lanes};
 
 /// SSE2.
 #[derive(Clone, Copy)]
@@ -36,6 +36,14 @@ impl Lanes for Sse2 {
         load(from: &[f64; LANES]) -> Self::F = {
             let from = from.as_ptr();
             [_mm_loadu_pd(from), _mm_loadu_pd(from.add(2)), _mm_loadu_pd(from.add(4)), _mm_loadu_pd(from.add(6))]
+        };
+        load_twice(from: &[f64; HALF]) -> Self::F = {
+            let (first, second) = (_mm_loadu_pd(from.as_ptr()), _mm_loadu_pd(from.as_ptr().add(2)));
+            [first, second, first, second]
+        };
+        load_pair(low: &[f64; HALF], high: &[f64; HALF]) -> Self::F = {
+            let (low, high) = (low.as_ptr(), high.as_ptr());
+            [_mm_loadu_pd(low), _mm_loadu_pd(low.add(2)), _mm_loadu_pd(high), _mm_loadu_pd(high.add(2))]
         };
         load_f32(from: &[f32; LANES]) -> Self::F = {
             let (low, high) = (_mm_loadu_ps(from.as_ptr()), _mm_loadu_ps(from.as_ptr().add(4)));
@@ -70,6 +78,21 @@ impl Lanes for Sse2 {
                 [_mm_unpackhi_pd(high, high); 4],
             ]
         };
+        spread_half_sums(a: [Self::F; 2]) -> [Self::F; 2] = {
+            let one = |a: Self::F| {
+                let (low, high) = (_mm_add_pd(a[0], a[1]), _mm_add_pd(a[2], a[3]));
+                let sums = _mm_add_pd(_mm_unpacklo_pd(low, high), _mm_unpackhi_pd(low, high));
+                let (low, high) = (_mm_unpacklo_pd(sums, sums), _mm_unpackhi_pd(sums, sums));
+                [low, low, high, high]
+            };
+            [one(a[0]), one(a[1])]
+        };
+        add_halves(low: Self::F, high: Self::F) -> Self::F = [
+            _mm_add_pd(low[0], low[2]),
+            _mm_add_pd(low[1], low[3]),
+            _mm_add_pd(high[0], high[2]),
+            _mm_add_pd(high[1], high[3]),
+        ];
         select(mask: Self::U, set: Self::F, clear: Self::F) -> Self::F = {
             // the highest bit all over its lane
             let signs = [0, 1, 2, 3].map(
@@ -179,6 +202,9 @@ mod tests {
             lanes.neg_mul_add(a, b, a),
             lanes.sqrt(lanes.mul(a, a)),
             lanes.splat(0.3),
+            lanes.load_twice(&[0.1, 0.2, 0.3, 0.4]),
+            lanes.load_pair(&[0.1, 0.2, 0.3, 0.4], &[0.5, 0.6, 0.7, 0.8]),
+            lanes.add_halves(a, b),
             lanes.first(0.4),
             lanes.load_f32(&A.map(|value| value as f32)),
             lanes.load_u8(&[0, 1, 2, 3, 100, 200, 254, 255]),
@@ -199,7 +225,7 @@ mod tests {
             lanes.bits(a),
         ];
         let mut bits = vec![lanes.sum(a).to_bits(), lanes.sum(b).to_bits()];
-        for value in floats.into_iter().chain(sums) {
+        for value in floats.into_iter().chain(sums).chain(lanes.spread_half_sums([a, b])) {
             let mut stored = [0.0; LANES];
             lanes.store(value, &mut stored);
             bits.extend(stored.map(f64::to_bits));

@@ -12,7 +12,7 @@ mod rows_in_memory;
 mod rows_in_registers;
 mod short_rows;
 
-use langevin_lanes::{Kernel, LANES, Lanes, Line, Processor};
+use langevin_lanes::{HALF, Kernel, Lanes, Line, Processor};
 use langevin_theory::Hyperparameters;
 
 use self::rows_in_registers::RegisterSteps;
@@ -33,12 +33,10 @@ pub(in crate::sgd) struct Update {
 /// What all chains share.
 #[derive(Clone, Copy)]
 pub(in crate::sgd) struct BatchProblem<'a> {
-    /// Rows of `lines` lines each; after the last sample one row of zeros.
+    /// Rows of `lines` lines each; after the last sample one row of zeros. Short rows go on with their -y.
     pub(in crate::sgd) features: &'a [Line],
     /// -y, samples x outputs; after the last sample zeros.
     pub(in crate::sgd) negative_targets: &'a [f64],
-    /// Whether a row of features goes on with its -y ([`targets_fit_in_rows`]).
-    pub(in crate::sgd) targets_in_rows: bool,
     pub(in crate::sgd) batch: usize,
     pub(in crate::sgd) update: Update,
     /// Lines of a row.
@@ -68,7 +66,8 @@ impl BatchSteps<'_> {
     pub(in crate::sgd) fn run_on(self, processor: Processor) {
         let problem = self.problem;
         let one_output = self.chains.iter().all(|chain| chain.position.len() == problem.lines);
-        if one_output && (4..=8).contains(&problem.lines) {
+        let short = self.chains.first().is_some_and(|chain| rows_are_short(chain.recorder.dimension, 1));
+        if one_output && !short && (4..=8).contains(&problem.lines) {
             self.chains.into_iter().for_each(|chain| processor.run(RegisterSteps::new(problem, chain)));
         } else {
             processor.run(self);
@@ -81,26 +80,24 @@ pub(in crate::sgd) fn rows_are_short(dimension: usize, outputs: usize) -> bool {
     outputs == 1 && dimension <= short_rows::LONGEST
 }
 
-/// Whether rows are short and have room for a target after their last coordinate.
-pub(in crate::sgd) fn targets_fit_in_rows(dimension: usize, outputs: usize) -> bool {
-    rows_are_short(dimension, outputs) && !dimension.is_multiple_of(LANES)
-}
-
 impl Kernel for BatchSteps<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<L: Lanes>(mut self, lanes: L) {
         let problem = self.problem;
-        let one_output = self.chains.iter().all(|chain| chain.position.len() == problem.lines);
-        match (problem.lines, problem.targets_in_rows) {
-            (1, true) => return problem.of_short_rows::<L, 1, true>(lanes, &mut self.chains),
-            (2, true) => return problem.of_short_rows::<L, 2, true>(lanes, &mut self.chains),
-            (3, true) => return problem.of_short_rows::<L, 3, true>(lanes, &mut self.chains),
-            (1, false) if one_output => return problem.of_short_rows::<L, 1, false>(lanes, &mut self.chains),
-            (2, false) if one_output => return problem.of_short_rows::<L, 2, false>(lanes, &mut self.chains),
-            (3, false) if one_output => return problem.of_short_rows::<L, 3, false>(lanes, &mut self.chains),
-            _ => (),
+        if let Some(chain) = self.chains.first()
+            && rows_are_short(chain.recorder.dimension, chain.position.len() / problem.lines)
+        {
+            return match (chain.recorder.dimension + 1).div_ceil(HALF) {
+                1 => problem.of_short_rows::<L, 1, 1>(lanes, &mut self.chains),
+                2 => problem.of_short_rows::<L, 1, 2>(lanes, &mut self.chains),
+                3 => problem.of_short_rows::<L, 2, 3>(lanes, &mut self.chains),
+                4 => problem.of_short_rows::<L, 2, 4>(lanes, &mut self.chains),
+                5 => problem.of_short_rows::<L, 3, 5>(lanes, &mut self.chains),
+                6 => problem.of_short_rows::<L, 3, 6>(lanes, &mut self.chains),
+                _ => problem.of_short_rows::<L, 4, 7>(lanes, &mut self.chains),
+            };
         }
         for chain in self.chains {
             problem.in_memory::<L, 4>(lanes, chain);
