@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::baseline::BaselineComparison;
 use crate::evidence::AccumulatedEvidence;
+use crate::statistics::Untestable;
 
 /// Version of the JSON form; changes when a field changes its meaning or disappears.
 pub const SCHEMA: &str = "langevin-report/1";
@@ -104,6 +105,9 @@ pub struct CheckResult {
     pub family_size: u64,
     /// The answer.
     pub verdict: Verdict,
+    /// The guard that stopped the test of it, or of a member of its family: then it is no evidence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub untestable: Option<Untestable>,
     /// Anything a reader must know: modes not resolved and the time they would need, guards that fired.
     pub note: Option<String>,
     /// Token for `langevin check --replay`.

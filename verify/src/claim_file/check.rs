@@ -11,16 +11,14 @@ use super::exact;
 use super::grid::Grid;
 use super::outcome::{ClaimOutcome, ClaimsReport, ExactOutcome, SCHEMA};
 use super::reader::{Holds, UserClaim};
-use super::simulation::{Simulated, Simulations, check_id, quantities};
+use super::simulation::{Simulated, Simulations, check_id, quantities, simulation_scenario};
 use crate::error::{Result, VerifyError};
 use crate::ledger::{FAMILY_WISE_ERROR, Ledger};
 use crate::problem::{Noise, Problem};
-use crate::progress::Progress;
 use crate::report::{CheckResult, Summary, Verdict};
+use crate::run::RunOptions;
 use crate::scenario::Prepared;
-use crate::seed::Seed;
 use crate::simulate::{data_hash, settings_hash};
-use crate::tier::Tier;
 
 /// What claims are checked on.
 pub struct CheckGround {
@@ -53,32 +51,15 @@ impl CheckGround {
     }
 }
 
-/// How claims are checked.
-pub struct CheckOptions<'a> {
-    /// Resolution of the simulations.
-    pub tier: Tier,
-    /// Seed of the simulations.
-    pub seed: Seed,
-    /// Ids to keep; empty keeps all. Levels are those of the whole set, so that a claim decides alone as it did among others.
-    pub only: &'a [String],
-    /// The data source as the command line takes it, for replay tokens.
-    pub source: &'a str,
-    /// The claim files, separated by commas, for replay tokens.
-    pub files: String,
-    /// The command that repeats the run.
-    pub command: String,
-    /// Progress on the terminal.
-    pub progress: &'a Progress,
-}
-
 const NOISES: [Noise; 2] = [Noise::Gaussian, Noise::Minibatch];
 
-/// Checks claims.
+/// Checks claims. Levels are those of the whole set, whatever `only` keeps, so that a claim decides alone as it did among
+/// others.
 ///
 /// # Errors
 /// [`VerifyError::Input`] for an unknown id in `only`, for a domain without a single point, for data without curvature or
 /// noise.
-pub fn check_claims(claims: &[UserClaim], ground: CheckGround, options: &CheckOptions<'_>) -> Result<ClaimsReport> {
+pub fn check_claims(claims: &[UserClaim], ground: CheckGround, options: &RunOptions<'_>) -> Result<ClaimsReport> {
     for id in options.only {
         if !claims.iter().any(|claim| claim.id == *id) {
             let known: Vec<&str> = claims.iter().map(|claim| claim.id.as_str()).collect();
@@ -109,12 +90,11 @@ pub fn check_claims(claims: &[UserClaim], ground: CheckGround, options: &CheckOp
         tier: options.tier,
         seed: options.seed.value(),
         token: format!("{}@{:x}@{}", options.tier.name(), options.seed.value(), options.source),
-        files: options.files.clone(),
+        files: files(claims),
         progress: options.progress,
     };
     let mut outcomes = Vec::new();
     for claim in claims.iter().filter(|claim| options.only.is_empty() || options.only.contains(&claim.id)) {
-        options.progress.name(&claim.id);
         outcomes.push(check_one(claim, &grid, &simulations).map_err(|error| error.in_file(&claim.file))?);
     }
     options.progress.finish();
@@ -138,6 +118,13 @@ pub fn check_claims(claims: &[UserClaim], ground: CheckGround, options: &CheckOp
     })
 }
 
+/// The files of claims, separated by commas, for replay tokens.
+fn files(claims: &[UserClaim]) -> String {
+    let mut files: Vec<&str> = claims.iter().map(|claim| claim.file.as_str()).collect();
+    files.dedup();
+    files.join(",")
+}
+
 fn single_output(prepared: Arc<Prepared>, weight_decay: f64) -> Result<Arc<Prepared>> {
     if prepared.dataset.problem.outputs() == 1 {
         return Ok(prepared);
@@ -151,6 +138,7 @@ fn check_one(claim: &UserClaim, grid: &Grid, simulations: &Simulations<'_>) -> R
     let mut simulation = Vec::new();
     let mut notes = Vec::new();
     for noise in NOISES.into_iter().filter(|noise| claim.is_about(*noise)) {
+        simulations.progress.name(&exact_scenario(&claim.id, noise.name()));
         let Some(outcome) = exact::decide(claim, grid, noise)? else {
             notes.push(format!("no point of the grid with {} noise is inside the domain", noise.name()));
             continue;
@@ -164,6 +152,7 @@ fn check_one(claim: &UserClaim, grid: &Grid, simulations: &Simulations<'_>) -> R
         }
         let supported = outcome.verdict == Verdict::Supported;
         exact_outcomes.push(outcome);
+        simulations.progress.name(&simulation_scenario(claim, noise));
         match simulations.decide(claim, noise)? {
             Simulated::None(reason) => notes.push(reason),
             Simulated::Checks(checks) => {
@@ -215,6 +204,11 @@ fn check_one(claim: &UserClaim, grid: &Grid, simulations: &Simulations<'_>) -> R
         simulation,
         notes,
     })
+}
+
+/// `claim/noise-exact-law`: what the progress calls the first decision, so that its time can be told.
+pub(crate) fn exact_scenario(claim: &str, noise: &str) -> String {
+    format!("{claim}/{noise}-exact-law")
 }
 
 /// A relative size in words.

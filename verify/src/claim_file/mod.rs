@@ -19,7 +19,7 @@ pub mod reader;
 mod scene;
 mod simulation;
 
-pub use check::{CheckGround, CheckOptions, check_claims};
+pub use check::{CheckGround, check_claims};
 pub use observable::{OBSERVABLES, Observable};
 pub use outcome::{ClaimOutcome, ClaimsReport};
 pub use reader::{ClaimNoise, Holds, Lag, UserClaim};

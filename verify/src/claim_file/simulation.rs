@@ -1,10 +1,10 @@
 //! The second decision: a formula against simulated SGD, under the error budget of the run.
 //!
 //! Chains start at a draw with the exact stationary mean and covariance (for the means: displaced along every mode, at
-//! rest), one number per chain and member (mode, lag), Student t over independent chains with the guards of
-//! [`chains`](crate::statistics::chains). An exact claim is a null hypothesis. For `within = x` it is |error| <= x:
-//! supported when the interval lies inside x + MDE, refuted when it misses x. For `order = p` the bound is the error that
-//! the first decision found at the same point.
+//! rest), one number per chain and member (mode, lag). The test is a [`StudentSequence`]: its looks are declared before
+//! the chains run, so it may stop at the first that decides and go on, up to a budget, while none does. An exact claim is a
+//! null hypothesis. For `within = x` it is |error| <= x: supported when the confidence sequence lies inside x + resolution,
+//! refuted when it misses x. For `order = p` the bound is the error that the first decision found at the same point.
 
 use langevin_sim::Moments;
 use langevin_sim::observer::{
@@ -29,6 +29,7 @@ use crate::progress::Progress;
 use crate::report::{CheckResult, Layer, Verdict};
 use crate::scenario::{RELAXATIONS, relaxation_steps, resolved_modes};
 use crate::seed::scenario_seed;
+use crate::statistics::sequence::{Sequence, StudentSequence, inclusion};
 use crate::statistics::{Finding, Rates, chains};
 use crate::tier::Tier;
 
@@ -147,7 +148,7 @@ impl Simulations<'_> {
         let pilot = run(0..PILOT);
         let most = ((self.tier.most_work() / PARTS / (chains.work * (steps + OVERHEAD) as f64)) as u64).max(1000);
         let needs = |member: &Member, target: f64, rates: Rates| {
-            chains::chains_needed(&Moments::of(values_of(&pilot, member)), target, rates)
+            chains_planned(&Moments::of(values_of(&pilot, member)), target, rates)
         };
         let (rates, _) = self.rates(claim, noise, quantities(claim)[0], all_members.len())?;
         let affordable = |member: &&Member| needs(member, self.tier.single(), rates) <= most;
@@ -168,51 +169,66 @@ impl Simulations<'_> {
             let each: Vec<Vec<f64>> = members.iter().map(|member| values_of(records, member)).collect();
             (0..records.len()).map(|c| each.iter().map(|values| values[c]).sum::<f64>() / each.len() as f64).collect()
         };
-        let mut count = 0;
-        let mut targets = Vec::new();
-        for quantity in quantities(claim) {
+        let numbers_of = |quantity: &str, records: &[Record]| -> Vec<Vec<f64>> {
+            if quantity == "pooled" {
+                vec![pooled_of(records)]
+            } else {
+                members.iter().map(|member| values_of(records, member)).collect()
+            }
+        };
+        // room for a pilot that saw too little spread
+        let budget = most + most / 4;
+        let mut planned = 0;
+        let mut plans = Vec::new();
+        for &quantity in quantities(claim) {
             let (rates, target) = self.rates(claim, noise, quantity, members.len())?;
-            let need = |target: f64| {
-                if *quantity == "pooled" {
-                    chains::chains_needed(&Moments::of(pooled_of(&pilot)), target, rates)
-                } else {
-                    members.iter().map(|member| needs(member, target, rates)).max().unwrap_or(0)
-                }
-            };
+            let pilots: Vec<Moments> = numbers_of(quantity, &pilot).into_iter().map(Moments::of).collect();
+            let need = |target: f64| pilots.iter().map(|pilot| chains_planned(pilot, target, rates)).max().unwrap_or(0);
             // what cannot be had at the finer resolution is tested at the coarser one, and says so
             let fine = need(target);
             let target = if fine <= most { target } else { self.tier.single() };
-            count = count.max(need(target));
-            targets.push(target);
+            planned = planned.max(need(target));
+            plans.push((quantity, rates, target, pilots.len()));
         }
         drop(pilot);
-        let count = (count + count / 4).min(most + most / 4);
-        let records = run(PILOT..PILOT + count);
         let bound = match claim.holds {
             Holds::Exactly => None,
             Holds::Within(bound) => Some(bound),
             Holds::Order(_) => Some(errors_at(claim, &scene)?),
         };
-        let mut checks = Vec::new();
-        for (quantity, target) in quantities(claim).iter().zip(targets) {
-            let (rates, _) = self.rates(claim, noise, quantity, members.len())?;
-            let findings: Vec<Finding> = if *quantity == "pooled" {
-                vec![chains::test(&pooled_of(&records), rates)]
-            } else {
-                members.iter().map(|member| chains::test(&values_of(&records, member), rates)).collect()
-            };
-            // the guards look at centred numbers, which are the same whatever is claimed: what they stop can be left out
-            let mut kept: Vec<usize> = (0..findings.len()).filter(|&i| findings[i].untestable.is_none()).collect();
-            if kept.is_empty() {
-                kept = (0..findings.len()).collect();
+        let mut tests = Vec::new();
+        for (quantity, rates, target, size) in plans {
+            let sequence = StudentSequence::around(planned, budget, rates)?;
+            tests.push(RunningTest { quantity, rates, target, bound, members: vec![sequence; size] });
+        }
+        let looks =
+            tests.first().and_then(|test| test.members.first()).map_or_else(Vec::new, |one| one.looks().to_vec());
+        let mut stopping = Stopping { chains: 0, steps, look: 0, looks: looks.len(), planned, most: budget };
+        for look in looks {
+            let records = run(PILOT + stopping.chains..PILOT + look);
+            (stopping.chains, stopping.look) = (look, stopping.look + 1);
+            for test in &mut tests {
+                let numbers = numbers_of(test.quantity, &records);
+                if numbers.iter().flatten().any(|number| !number.is_finite()) {
+                    return Ok(Simulated::None(format!(
+                        "not simulated with {} noise: chains leave the range of doubles",
+                        noise.name()
+                    )));
+                }
+                for (sequence, numbers) in test.members.iter_mut().zip(numbers) {
+                    sequence.add(&numbers)?;
+                }
             }
-            let stopped = findings.len() - kept.len();
-            let findings: Vec<Finding> = kept.iter().map(|&index| findings[index].clone()).collect();
-            let left = format!("{stopped} values are left to the exact law: a guard stopped their test");
-            let parts: Vec<&str> = note.as_deref().into_iter().chain((stopped > 0).then_some(left.as_str())).collect();
-            let note = (!parts.is_empty()).then(|| parts.join("; "));
-            let names = |index: usize| match kept.get(index).and_then(|&index| members.get(index)) {
-                Some(Member { mode: Some(mode), lag, .. }) if *quantity == "modes" => {
+            let verdicts: Vec<Verdict> = tests.iter().map(|test| test.judge(look >= planned).verdict).collect();
+            if verdicts.contains(&Verdict::Refuted) || verdicts.iter().all(|verdict| *verdict == Verdict::Supported) {
+                break;
+            }
+        }
+        let mut checks = Vec::new();
+        for test in &tests {
+            let judged = test.judge(stopping.chains >= planned);
+            let names = |index: usize| match members.get(index) {
+                Some(Member { mode: Some(mode), lag, .. }) if test.quantity == "modes" => {
                     let steps = claim.observable.takes_lag().then(|| format!(", k = {}", lags[*lag]));
                     format!(
                         "mode {}, eta h = {:.3e}{}",
@@ -221,22 +237,12 @@ impl Simulations<'_> {
                         steps.unwrap_or_default()
                     )
                 }
-                Some(Member { lag, .. }) if claim.observable.takes_lag() && *quantity == "total" => {
+                Some(Member { lag, .. }) if claim.observable.takes_lag() && test.quantity == "total" => {
                     format!("k = {}", lags[*lag])
                 }
                 _ => "all".into(),
             };
-            checks.push(self.check(
-                claim,
-                noise,
-                quantity,
-                &findings,
-                (rates, target),
-                bound,
-                &scene,
-                names,
-                CheckNote { chains: records.len() as u64, steps, note },
-            )?);
+            checks.push(self.check(claim, noise, test, &judged, &scene, names, &stopping, note.as_deref())?);
         }
         Ok(Simulated::Checks(checks))
     }
@@ -256,73 +262,49 @@ impl Simulations<'_> {
         &self,
         claim: &UserClaim,
         noise: Noise,
-        quantity: &str,
-        findings: &[Finding],
-        (rates, target): (Rates, f64),
-        bound: Option<f64>,
+        test: &RunningTest,
+        judged: &Judged,
         scene: &Scene,
         name: impl Fn(usize) -> String,
-        note: CheckNote,
+        stopping: &Stopping,
+        note: Option<&str>,
     ) -> Result<CheckResult> {
-        let each: Vec<Verdict> = findings
-            .iter()
-            .map(|finding| match bound {
-                None => finding.verdict(rates.alpha, target),
-                Some(bound) => inclusion(finding, bound, target),
-            })
-            .collect();
-        // the member that says most against the claim
-        let rank = |index: usize| {
-            let finding = &findings[index];
-            let refutes = each[index] == Verdict::Refuted;
-            match bound {
-                None => (refutes, -finding.p_value),
-                Some(_) => (refutes, finding.effect.abs()),
-            }
-        };
-        let strongest =
-            (0..findings.len()).max_by(|&i, &j| rank(i).0.cmp(&rank(j).0).then(rank(i).1.total_cmp(&rank(j).1)));
-        let verdict = if each.contains(&Verdict::Refuted) {
-            Verdict::Refuted
-        } else if each.is_empty() || each.contains(&Verdict::Undecided) {
-            Verdict::Undecided
-        } else {
-            Verdict::Supported
-        };
-        let id = check_id(claim, noise, quantity);
+        let Judged { kept, findings, strongest, verdict } = judged;
+        let id = check_id(claim, noise, test.quantity);
         let size = findings.len();
         let pick = strongest.map(|index| &findings[index]);
         let untestable = findings.iter().find_map(|finding| finding.untestable.clone());
         let family = self.ledger.rates(&id)?;
         let sgd = &scene.sgd;
+        let stopped = test.members.len() - kept.len();
         let notes: Vec<String> = [
             Some(format!(
-                "{}: eta = {}, beta = {}, lambda = {}, S = {}, {}; {} chains of {} steps",
+                "{}: eta = {}, beta = {}, lambda = {}, S = {}, {}; {stopping}",
                 scene.ground.name,
                 sgd.learning_rate(),
                 sgd.momentum(),
                 sgd.weight_decay(),
                 sgd.batch_size(),
                 scene.sampling.name(),
-                note.chains,
-                note.steps
             )),
-            bound.map(|bound| format!("tested against |error| <= {bound:.3e}")),
-            note.note,
-            untestable.map(|reason| format!("untestable: {reason}")),
+            test.bound.map(|bound| format!("tested against |error| <= {bound:.3e}")),
+            note.map(str::to_owned),
+            (stopped > 0).then(|| format!("{stopped} values are left to the exact law: a guard stopped their test")),
+            untestable.as_ref().map(|reason| format!("untestable: {reason}")),
         ]
         .into_iter()
         .flatten()
         .collect();
         Ok(CheckResult {
             purpose: None,
-            scenario: format!("{}-simulation", noise.name()),
+            scenario: simulation_scenario(claim, noise),
             layer: Layer::L2,
-            method: "Student t over chains".into(),
-            quantity: match (quantity, strongest) {
+            method: "group-sequential Student t over chains".into(),
+            quantity: match (test.quantity, strongest) {
                 ("pooled", _) => format!("{}, measured - claimed, mean over modes", claim.observable_text()),
                 (_, Some(index)) => {
-                    format!("{}, measured - claimed (largest departure: {})", claim.observable_text(), name(index))
+                    let member = name(kept[*index]);
+                    format!("{}, measured - claimed (largest departure: {member})", claim.observable_text())
                 }
                 _ => claim.observable_text(),
             },
@@ -336,15 +318,14 @@ impl Simulations<'_> {
                 .filter(|effect| effect.is_finite()),
             power: Some(family.power),
             alpha: Some(family.alpha),
-            p_value: match bound {
-                None => pick.map(|finding| (finding.p_value * size as f64).min(1.0)),
-                Some(_) => None,
-            },
+            // of every member: those that a guard stopped have their share of the level too
+            p_value: pick.map(|finding| (finding.p_value * test.members.len() as f64).min(1.0)),
             e_value: None,
             tolerance: None,
-            samples: note.chains,
+            samples: stopping.chains,
             family_size: size as u64,
-            verdict,
+            verdict: *verdict,
+            untestable,
             note: Some(notes.join("; ")),
             replay: format!("{}@claim:{}#{}", self.token, self.files, claim.id),
             id,
@@ -547,24 +528,100 @@ impl Simulations<'_> {
     }
 }
 
-struct CheckNote {
-    chains: u64,
-    steps: u64,
-    note: Option<String>,
+/// Chains that a sequence must plan for: those of a single test at the level of the planned look.
+fn chains_planned(pilot: &Moments, effect: f64, rates: Rates) -> u64 {
+    chains::chains_needed(pilot, effect, Rates { alpha: rates.alpha * StudentSequence::PLANNED_SHARE, ..rates })
 }
 
-/// H0: |error| <= bound. A test that a guard stopped says nothing.
-fn inclusion(finding: &Finding, bound: f64, resolution: f64) -> Verdict {
-    let [low, high] = finding.interval;
-    if finding.untestable.is_some() || low.is_nan() || high.is_nan() {
-        Verdict::Undecided
-    } else if low > bound || high < -bound {
-        Verdict::Refuted
-    } else if low >= -(bound + resolution) && high <= bound + resolution {
-        Verdict::Supported
-    } else {
-        Verdict::Undecided
+/// One quantity under test.
+struct RunningTest {
+    quantity: &'static str,
+    /// Of one member.
+    rates: Rates,
+    /// Resolution that counts as decided.
+    target: f64,
+    /// H0 is |error| <= bound; an error of 0 without one.
+    bound: Option<f64>,
+    members: Vec<StudentSequence>,
+}
+
+/// What the values so far say about a quantity.
+struct Judged {
+    /// Members that are judged.
+    kept: Vec<usize>,
+    /// Theirs.
+    findings: Vec<Finding>,
+    /// Place of the finding that says most against the claim.
+    strongest: Option<usize>,
+    verdict: Verdict,
+}
+
+impl RunningTest {
+    /// From the planned look on, members that a guard stops are left out unless it stops all of them: guards look at centred
+    /// numbers, which are the same whatever is claimed.
+    fn judge(&self, past_plan: bool) -> Judged {
+        let all = 0..self.members.len();
+        let mut kept: Vec<usize> = all.clone().filter(|&i| self.members[i].untestable().is_none()).collect();
+        if kept.is_empty() || !past_plan {
+            kept = all.collect();
+        }
+        let findings: Vec<Finding> = kept
+            .iter()
+            .map(|&member| {
+                let sequence = &self.members[member];
+                let p_value = sequence.p_value_within(self.bound.unwrap_or(0.0));
+                Finding { p_value, ..Sequence::from(sequence.clone()).finding() }
+            })
+            .collect();
+        let each: Vec<Verdict> = findings
+            .iter()
+            .map(|finding| match self.bound {
+                _ if finding.untestable.is_some() => Verdict::Undecided,
+                None => finding.verdict(self.rates.alpha, self.target),
+                Some(bound) => inclusion(finding.interval, bound, self.target),
+            })
+            .collect();
+        // the member that says most against the claim
+        let rank =
+            |index: usize| (each[index] == Verdict::Refuted, -findings[index].p_value, findings[index].effect.abs());
+        let strongest = (0..findings.len()).max_by(|&i, &j| {
+            let (a, b) = (rank(i), rank(j));
+            a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)).then(a.2.total_cmp(&b.2))
+        });
+        let verdict = if each.contains(&Verdict::Refuted) {
+            Verdict::Refuted
+        } else if each.is_empty() || each.contains(&Verdict::Undecided) {
+            Verdict::Undecided
+        } else {
+            Verdict::Supported
+        };
+        Judged { kept, findings, strongest, verdict }
     }
+}
+
+/// Where the looks at a simulation ended.
+struct Stopping {
+    chains: u64,
+    steps: u64,
+    look: usize,
+    looks: usize,
+    planned: u64,
+    most: u64,
+}
+
+impl std::fmt::Display for Stopping {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { chains, steps, look, looks, planned, most } = self;
+        write!(
+            formatter,
+            "{chains} chains of {steps} steps (stopped at look {look} of {looks}; {planned} were planned, {most} allowed)"
+        )
+    }
+}
+
+/// `claim/noise-simulation`: what the progress calls it, so that its time can be told.
+pub(crate) fn simulation_scenario(claim: &UserClaim, noise: Noise) -> String {
+    format!("{}/{}-simulation", claim.id, noise.name())
 }
 
 fn is_mean(observable: Observable) -> bool {

@@ -503,6 +503,7 @@ fn check(claim: &str, number: u64, expectation: Expectation, deterministic: bool
         samples: if deterministic { 0 } else { 1024 },
         family_size: if number.is_multiple_of(2) { 61 } else { 1 },
         verdict: if refuted { Verdict::Refuted } else { Verdict::Supported },
+        untestable: None,
         note: (number.is_multiple_of(2) && !deterministic)
             .then(|| "58 of 61 modes resolved; the other three would need 5,400 steps.".to_owned()),
         replay: format!(

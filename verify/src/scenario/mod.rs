@@ -42,7 +42,7 @@ use crate::mutant::Mutant;
 use crate::progress::Progress;
 use crate::report::{CheckResult, Figures, KillCell, Layer, Prediction, ScenarioSummary, Verdict};
 use crate::seed::scenario_seed;
-use crate::statistics::{Family, Finding, Rates};
+use crate::statistics::{Family, Finding, Rates, Untestable};
 use crate::tier::Tier;
 
 /// One decision that a scenario announces before it runs.
@@ -183,6 +183,7 @@ impl Context<'_> {
             samples: made.samples,
             family_size: 1,
             verdict: Verdict::Undecided,
+            untestable: None,
             note: made.note,
             replay: format!("{}@{}", self.token, spec.id(scenario)),
             purpose: spec.purpose.map(Into::into),
@@ -207,7 +208,7 @@ impl Context<'_> {
         record.alpha = Some(rates.alpha);
         record.power = Some(rates.power);
         let findings = vec![finding.clone()];
-        record.note = join_notes(record.note, finding.untestable.map(|reason| format!("untestable: {reason}")));
+        stop(&mut record, finding.untestable);
         Ok(Decided { record, findings, rates })
     }
 
@@ -242,7 +243,7 @@ impl Context<'_> {
         record.minimum_detectable_effect = finite(family.minimum_detectable_effect);
         record.p_value = Some(family.p_value);
         record.quantity = format!("{} (largest departure: {})", record.quantity, name(family.index));
-        record.note = join_notes(record.note, family.untestable.map(|reason| format!("untestable: {reason}")));
+        stop(&mut record, family.untestable);
         Ok(Decided { record, findings, rates })
     }
 
@@ -262,6 +263,13 @@ impl Context<'_> {
         record.verdict = if error <= spec.target { Verdict::Supported } else { Verdict::Refuted };
         record
     }
+}
+
+/// Says which guard stopped a check, if any did.
+fn stop(record: &mut CheckResult, untestable: Option<Untestable>) {
+    let said = untestable.as_ref().map(|reason| format!("untestable: {reason}"));
+    record.note = join_notes(record.note.take(), said);
+    record.untestable = untestable;
 }
 
 fn finite(value: f64) -> Option<f64> {

@@ -9,7 +9,7 @@
 use langevin_sim::Moments;
 
 use super::tail::{normal_quantile_above, student_above, student_quantile_above};
-use super::{Finding, Rates, independence};
+use super::{Finding, Rates, Untestable, independence};
 
 /// Most of the misses 1 - power that may go to the guard against dependence.
 const LARGEST_GUARD_SHARE: f64 = 0.1;
@@ -37,7 +37,7 @@ pub fn test_strata<S: AsRef<[f64]>>(strata: &[S], rates: Rates) -> Finding {
     let count = values.len() as f64;
     let error = moments.standard_error();
     if values.len() < 2 {
-        return untestable(moments.mean(), format!("{} chains; at least {FEWEST_CHAINS} are needed", values.len()));
+        return untestable(moments.mean(), Untestable::FewChains { found: values.len(), needed: FEWEST_CHAINS });
     }
     if error <= 0.0 || !error.is_finite() {
         return without_spread(moments.mean(), values.len());
@@ -57,20 +57,17 @@ pub fn test_strata<S: AsRef<[f64]>>(strata: &[S], rates: Rates) -> Finding {
         untestable: None,
     };
     finding.untestable = if values.len() < FEWEST_CHAINS {
-        Some(format!("{} chains; at least {FEWEST_CHAINS} are needed", values.len()))
+        Some(Untestable::FewChains { found: values.len(), needed: FEWEST_CHAINS })
     } else if edgeworth > LARGEST_EDGEWORTH {
-        Some(format!(
-            "skewness {:.2} of the chain averages: Edgeworth term {edgeworth:.2} exceeds {LARGEST_EDGEWORTH}",
-            moments.skewness()
-        ))
+        Some(Untestable::Skewness { skewness: moments.skewness(), edgeworth, most: LARGEST_EDGEWORTH })
     } else {
         let (index, error) = tail_index(values);
         let fewest = strata.iter().map(|stratum| independence::runs(stratum.as_ref())).fold(1.0, f64::min);
         let runs = (fewest * strata.len() as f64).min(1.0);
         if index + 2.0 * error < SMALLEST_TAIL_INDEX {
-            Some(format!("tail index {index:.1} (+- {error:.1}) of the chain averages is below {SMALLEST_TAIL_INDEX}"))
+            Some(Untestable::HeavyTail { index, error, least: SMALLEST_TAIL_INDEX })
         } else if runs <= guard_level(rates) {
-            Some(format!("neighbouring numbers are alike (p = {runs:.1e}): they are not one per independent chain"))
+            Some(Untestable::Dependence { p_value: runs })
         } else {
             None
         }
@@ -78,7 +75,7 @@ pub fn test_strata<S: AsRef<[f64]>>(strata: &[S], rates: Rates) -> Finding {
     finding
 }
 
-fn untestable(effect: f64, reason: String) -> Finding {
+fn untestable(effect: f64, reason: Untestable) -> Finding {
     Finding {
         effect,
         interval: [f64::NEG_INFINITY, f64::INFINITY],
@@ -92,7 +89,7 @@ fn untestable(effect: f64, reason: String) -> Finding {
 /// say nothing about the mean of a law whose spread lies in rare values that none of them took.
 fn without_spread(effect: f64, count: usize) -> Finding {
     if effect.abs() > 1e-9 {
-        return untestable(effect, format!("all {count} numbers are {effect:.3e}: their spread cannot be estimated"));
+        return untestable(effect, Untestable::NoSpread { count, value: effect });
     }
     Finding { effect, interval: [effect, effect], minimum_detectable_effect: 1e-9, p_value: 1.0, untestable: None }
 }

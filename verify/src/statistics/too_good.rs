@@ -5,7 +5,7 @@
 //! there are scenarios. Both sides are tested. Scores of one scenario are not pooled: they come from the same chains.
 
 use super::tail::normal_quantile_above;
-use super::{Finding, Rates, chi_square};
+use super::{Finding, Rates, Untestable, chi_square};
 
 /// z^2 of a two-sided p-value.
 pub fn score(p_value: f64) -> f64 {
@@ -29,7 +29,7 @@ pub fn test(p_values: &[f64], rates: Rates) -> Finding {
             interval: [f64::NEG_INFINITY, f64::INFINITY],
             minimum_detectable_effect: f64::INFINITY,
             p_value: if p_values.is_empty() { 1.0 } else { f64::NAN },
-            untestable: Some("no scenario has a score of its own".into()),
+            untestable: Some(Untestable::Nothing),
         };
     }
     let sum: f64 = p_values.iter().map(|&p_value| score(p_value)).sum();
