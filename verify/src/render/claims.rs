@@ -273,6 +273,7 @@ pub(super) fn as_report(report: &ClaimsReport) -> Report {
         },
         claims,
         scenarios: Vec::new(),
+        diagnostics: Vec::new(),
         kill_matrix: KillMatrix::default(),
         predictions: report.predictions.clone(),
         baseline: report.baseline.clone(),

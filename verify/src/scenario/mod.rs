@@ -5,10 +5,12 @@ mod edge;
 mod gaussian;
 mod identities;
 mod kills;
+mod long_chains;
 mod ornstein_uhlenbeck;
 mod oscillation;
 mod reshuffled;
 mod rotation;
+pub(crate) mod scores;
 mod stationary;
 mod sweeps;
 mod tiny;
@@ -40,7 +42,7 @@ use crate::error::Result;
 use crate::ledger::Ledger;
 use crate::mutant::Mutant;
 use crate::progress::Progress;
-use crate::report::{CheckResult, Figures, KillCell, Layer, Prediction, ScenarioSummary, Verdict};
+use crate::report::{ChainDiagnostics, CheckResult, Figures, KillCell, Layer, Prediction, ScenarioSummary, Verdict};
 use crate::seed::scenario_seed;
 use crate::statistics::{Family, Finding, Rates, Untestable};
 use crate::tier::Tier;
@@ -90,6 +92,11 @@ pub struct Outcome {
     pub summary: Option<ScenarioSummary>,
     /// Numbers for the plots.
     pub figures: Figures,
+    /// P-values that are exactly uniform under the claims and independent of each other and of those of other scenarios: one
+    /// per coordinate of whitened states. Scenarios without an exact null have none.
+    pub scores: Vec<f64>,
+    /// Diagnostics of a few long chains.
+    pub diagnostics: Vec<ChainDiagnostics>,
 }
 
 /// A problem with a sampling plan and the checks it decides.
@@ -101,12 +108,15 @@ pub trait Scenario: Sync + Send {
     fn checks(&self) -> Vec<CheckSpec>;
 
     /// What the theory says about this scenario, without random numbers: the same at every tier and seed. A later run is
-    /// compared with these numbers (`--baseline`).
+    /// compared with these numbers (`--baseline`), so every scenario gives some.
     ///
     /// # Errors
     /// As those laws that they come from.
-    fn predictions(&self) -> Result<Vec<Prediction>> {
-        Ok(Vec::new())
+    fn predictions(&self) -> Result<Vec<Prediction>>;
+
+    /// Whether it hands over scores: known before anything runs.
+    fn has_scores(&self) -> bool {
+        false
     }
 
     /// Simulates and decides.
