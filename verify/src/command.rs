@@ -469,10 +469,8 @@ fn check_claim_files(arguments: &CheckArguments, files: &[PathBuf], replayed: Op
         Source::Data(data) => CheckGround::of_data(load(data)?),
         Source::Problem(path) => {
             let problem = Problem::read(path)?;
-            let allowed = problem.sweep.refuse("check");
-            allowed
-                .and_then(|()| CheckGround::of_problem(problem))
-                .map_err(|error| error.in_file(&path.display().to_string()))?
+            problem.sweep.refuse("check").map_err(|error| error.in_file(&path.display().to_string()))?;
+            CheckGround::of_problem(problem)
         }
     };
     let names: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();

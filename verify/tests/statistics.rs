@@ -140,23 +140,28 @@ fn tails_of_chains() {
     assert_eq!(chains::tail_index(&[0.0; 100]), (f64::INFINITY, 0.0));
 }
 
+/// The variance of independent draws.
+fn known(variance: f64) -> catoni::TheoryVariance {
+    catoni::TheoryVariance::gated(variance, 0.0).expect("independent draws have no fourth moments to grow")
+}
+
 #[test]
 fn e_values() {
-    close(catoni::log_e_value(&[1.0, -0.2, 0.4], 0.1, 2.0, 1e-3), -6.972_876_827_657_68, 1e-10);
+    close(catoni::log_e_value(&[1.0, -0.2, 0.4], 0.1, known(2.0), 1e-3), -6.972_876_827_657_68, 1e-10);
     // a shift of either sign is evidence
     let values = [0.8; 400];
-    let up = catoni::log_e_value(&values, 0.0, 2.0, 1e-3);
-    let down = catoni::log_e_value(&values, 1.6, 2.0, 1e-3);
+    let up = catoni::log_e_value(&values, 0.0, known(2.0), 1e-3);
+    let down = catoni::log_e_value(&values, 1.6, known(2.0), 1e-3);
     assert!(up > 20.0);
     close(up, down, 1e-9);
-    let ([low, high], middle) = catoni::interval(&[0.7; 50], 2.0, 1e-3);
+    let ([low, high], middle) = catoni::interval(&[0.7; 50], known(2.0), 1e-3);
     close(middle, 0.7, 1e-9);
     close(high - middle, 0.789_732_847_197_307_2, 1e-7);
     close(middle - low, 0.789_732_847_197_307_2, 1e-7);
-    close(catoni::minimum_detectable_shift(400, 4.0, 1e-6, 0.999), 1.004_145_430_221_592_6, 1e-12);
+    close(catoni::minimum_detectable_shift(400, known(4.0), 1e-6, 0.999), 1.004_145_430_221_592_6, 1e-12);
     // too few values for any shift
-    assert_eq!(catoni::minimum_detectable_shift(100, 4.0, 1e-6, 0.999), f64::INFINITY);
-    assert_eq!(catoni::values_needed(0.1, 3.0, 1e-6, 0.999), 26_348);
+    assert_eq!(catoni::minimum_detectable_shift(100, known(4.0), 1e-6, 0.999), f64::INFINITY);
+    assert_eq!(catoni::values_needed(0.1, known(3.0), 1e-6, 0.999), 26_348);
 }
 
 #[test]

@@ -9,6 +9,7 @@
 //! | [`outcome`] | what was found about a claim |
 
 pub mod check;
+mod epochs;
 mod exact;
 pub mod expression;
 mod grid;

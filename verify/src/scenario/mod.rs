@@ -383,7 +383,7 @@ pub(crate) const RELAXATIONS: f64 = 30.0;
 
 /// Noise events that a chain must see in a mode for it to count as tested. A direction whose noise comes from a handful of
 /// samples (a pixel that is rarely lit) moves in rare jumps, and chain averages of it are far from normal.
-const NOISE_EVENTS: f64 = 1000.0;
+pub(crate) const NOISE_EVENTS: f64 = 1000.0;
 
 /// Modes that chains of this length resolve, and a note about the others. `events_per_step` is the expected number of
 /// samples in a batch that contribute to a mode's noise.

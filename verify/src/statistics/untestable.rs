@@ -52,6 +52,11 @@ pub enum Untestable {
         /// Probability of as few runs above and below the median.
         p_value: f64,
     },
+    /// The fourth moments of the process grow: averages of squares have no variance.
+    FourthMoments {
+        /// Their growth per step.
+        growth: f64,
+    },
     /// The statistic is not defined on these states.
     Undefined {
         /// Why.
@@ -79,6 +84,9 @@ impl fmt::Display for Untestable {
                 formatter,
                 "neighbouring numbers are alike (p = {p_value:.1e}): they are not one per independent chain"
             ),
+            Self::FourthMoments { growth } => {
+                write!(formatter, "fourth moments grow by {growth:.4} per step; they must contract")
+            }
             Self::Undefined { reason } => formatter.write_str(reason),
             Self::Nothing => formatter.write_str("there is no score"),
         }

@@ -243,7 +243,7 @@ impl Claim {
         }
         let ground = match self.ground {
             Ground::Data(data) => CheckGround::of_data((*data)?),
-            Ground::Problem(problem) => CheckGround::of_problem((*problem)?)?,
+            Ground::Problem(problem) => CheckGround::of_problem((*problem)?),
         };
         let progress = Progress::hidden();
         let options = RunOptions {
