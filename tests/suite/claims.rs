@@ -115,9 +115,114 @@ fn sampling_is_that_of_the_problem() {
     assert_eq!(answer.code, 0, "{}{}", answer.stdout, answer.stderr);
     // with replacement there is no such factor
     assert_eq!(langevin(folder.path(), &["check", "c.toml"]).code, 1);
+    // gaussian noise has no epochs
     let reshuffled = PROBLEM.replace("without-replacement", "reshuffle");
     std::fs::write(folder.path().join("p.toml"), reshuffled).expect("the folder takes files");
-    langevin(folder.path(), &["check", "c.toml", "--problem", "p.toml"]).refuses(&["p.toml", "reshuffle"]);
+    langevin(folder.path(), &["check", "c.toml", "--problem", "p.toml"]).refuses(&["c.toml", "noise", "reshuffle"]);
+}
+
+/// Formulas about reshuffled epochs: what holds for any noise in a state that repeats, and what takes independent batches.
+const RESHUFFLED: &str = r#"
+[[claim]]
+id = "right-cross-covariance"
+observable = "cov_theta_v"
+expression = "eta*var_v/2"
+holds = "exactly"
+[[claim]]
+id = "right-speed"
+observable = "speed"
+expression = "eta^2*sum(var_v)"
+holds = "exactly"
+[[claim]]
+id = "right-one-step"
+observable = "msd(1)"
+expression = "eta^2*sum(var_v)"
+holds = "exactly"
+[[claim]]
+id = "wrong-equipartition"
+observable = "var_v"
+expression = "2*h*var_theta/(eta*(1+beta))"
+holds = "exactly"
+[[claim]]
+id = "wrong-independent-batches"
+observable = "var_theta"
+expression = "(N-S)/(N-1)*eta*(noise/S)/(2*h*(1-beta)) / (1 - eta*h/(2*(1+beta)))"
+holds = { within = 0.05 }
+[[claim]]
+id = "wrong-one-percent"
+observable = "msd(1)"
+expression = "1.01*eta^2*sum(var_v)"
+holds = "exactly"
+[[claim]]
+id = "wrong-lag"
+observable = "autocov_theta(1)"
+expression = "var_theta*(1 - eta*h/(1+beta))"
+holds = "exactly"
+"#;
+
+/// With an exact law by enumeration (six samples), and by simulation where there is none (sixty).
+#[test]
+fn reshuffled_epochs_are_decided() {
+    let sixty = PROBLEM.replace("without-replacement", "reshuffle");
+    let six = sixty.replace("rows = 60", "rows = 6").replace("batch_size = 12", "batch_size = 2");
+    for (problem, enumerated) in [(&six, true), (&sixty, false)] {
+        let folder = folder_with(&[("p.toml", problem), ("c.toml", RESHUFFLED)]);
+        let answer = langevin(folder.path(), &["check", "c.toml", "--problem", "p.toml", "--json"]);
+        let document = answer.json();
+        for (id, verdict) in verdicts(&document) {
+            let expected = if id.starts_with("right") { "supported" } else { "refuted" };
+            assert_eq!(verdict, expected, "{id} {enumerated}: {}", answer.stderr);
+        }
+        let claim = |id: &str| {
+            document["claims"].as_array().expect("claims").iter().find(|claim| claim["id"] == id).expect(id).clone()
+        };
+        // simulation sees what the exact law sees
+        for id in ["wrong-equipartition", "wrong-independent-batches", "wrong-lag"] {
+            let checks = claim(id)["simulation"].as_array().expect("checks").clone();
+            assert!(checks.iter().any(|check| check["verdict"] == "refuted"), "{id} {enumerated}: {checks:?}");
+        }
+        // no exact law of lags: it says so
+        assert_eq!(claim("right-one-step")["exact"].as_array().map(Vec::len), Some(0));
+        assert!(answer.stderr.contains("simulation decides alone"));
+        assert_eq!(answer.stderr.contains("too many to enumerate"), !enumerated);
+    }
+}
+
+/// A clear case is decided at an early look, an unclear one goes on; the record says so, and has evidence either way.
+#[test]
+fn simulations_stop_when_they_have_decided() {
+    let text = [
+        claim("var_v", "2*noise/kappa", "holds = \"exactly\"\nnoise = \"gaussian\""),
+        claim(
+            "var_v",
+            "1.02*noise/kappa / (1 - eta*h/(2*(1+beta)))",
+            "holds = { within = 0.03 }\nnoise = \"gaussian\"",
+        ),
+        claim("var_v", "noise/kappa", "holds = { order = 1 }\nnoise = \"gaussian\""),
+    ];
+    let text = text.iter().enumerate().map(|(index, one)| one.replace("\"c\"", &format!("\"c{index}\"")));
+    let folder = folder_with(&[("c.toml", &text.collect::<String>())]);
+    let arguments = ["check", "c.toml", "--json", "--evidence", "e.json", "--junit", "junit.xml"];
+    let answer = langevin(folder.path(), &arguments);
+    assert_eq!(answer.code, 1, "{}", answer.stderr);
+    let document = answer.json();
+    let checks = |index: usize| document["claims"][index]["simulation"].as_array().expect("checks").clone();
+    for check in checks(0) {
+        assert_eq!(check["verdict"], "refuted");
+        assert!(check["note"].as_str().expect("a note").contains("stopped at look 1 of"), "{check}");
+    }
+    for check in checks(1).iter().chain(&checks(2)) {
+        assert_eq!(check["verdict"], "supported");
+        assert!(check["p_value"].as_f64().is_some_and(|p| p > 0.0 && p <= 1.0), "{check}");
+    }
+    // within and order gather evidence too
+    let evidence = document["evidence"]["checks"].as_array().expect("checks").clone();
+    assert_eq!(evidence.len(), 6, "{evidence:?}");
+    let junit = std::fs::read_to_string(folder.path().join("junit.xml")).expect("it is written");
+    assert_eq!(
+        junit.matches("<testcase").count(),
+        junit.matches(" time=").count() - 1 - junit.matches("<testsuite ").count()
+    );
 }
 
 #[test]

@@ -33,7 +33,7 @@ const QUADRATIC: &str = "quadratic loss";
 const GAUSSIAN: &str = "Gaussian noise of constant covariance";
 
 /// All built-in claims, in report order.
-pub const CLAIMS: [Claim; 33] = [
+pub const CLAIMS: [Claim; 34] = [
     Claim {
         id: "stationary-positions",
         title: "Stationary covariance of the positions",
@@ -273,6 +273,18 @@ pub const CLAIMS: [Claim; 33] = [
         expectation: Expectation::Supported,
         implemented: "theory::langevin::LangevinMode",
         checked_by: "L0: identities",
+    },
+    Claim {
+        id: "scores-as-spread",
+        title: "Scores of the run are neither too good nor too bad",
+        statement: r"\sum_j z_j^2 \sim \chi^2_n, \qquad z_j = \Phi^{-1}(p_j/2)",
+        paper: "",
+        errata: &[],
+        assumptions: &[GAUSSIAN, "scenarios draw from streams of their own"],
+        comparison: Comparison::Sampling,
+        expectation: Expectation::Supported,
+        implemented: "verify::statistics::too_good",
+        checked_by: "L1: gaussian, ou-anisotropic, ou-phase-space",
     },
     Claim {
         id: "sde-law-as-exact",

@@ -12,7 +12,7 @@ use langevin_sim::data::Standardize;
 use serde_json::json;
 
 use crate::baseline::{Baseline, BaselineComparison};
-use crate::claim_file::{CheckGround, CheckOptions, ClaimsReport, UserClaim, check_claims};
+use crate::claim_file::{CheckGround, ClaimsReport, UserClaim, check_claims};
 use crate::claims::CLAIMS;
 use crate::compare::{Grid, compare};
 use crate::coverage::COVERAGE;
@@ -469,10 +469,8 @@ fn check_claim_files(arguments: &CheckArguments, files: &[PathBuf], replayed: Op
         Source::Data(data) => CheckGround::of_data(load(data)?),
         Source::Problem(path) => {
             let problem = Problem::read(path)?;
-            let allowed = problem.sweep.refuse("check");
-            allowed
-                .and_then(|()| CheckGround::of_problem(problem))
-                .map_err(|error| error.in_file(&path.display().to_string()))?
+            problem.sweep.refuse("check").map_err(|error| error.in_file(&path.display().to_string()))?;
+            CheckGround::of_problem(problem)
         }
     };
     let names: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
@@ -481,19 +479,18 @@ fn check_claim_files(arguments: &CheckArguments, files: &[PathBuf], replayed: Op
         Source::Problem(path) => format!("--problem {}", path.display()),
     };
     let progress = Progress::on_terminal();
-    let options = CheckOptions {
+    let options = RunOptions {
         tier,
         seed,
         only: &only,
         source: &source.text(),
-        files: names.join(","),
         command: format!("langevin check {} --tier {} {target} --seed {}", names.join(" "), tier.name(), seed.value()),
         progress: &progress,
     };
     let mut report = with_threads(common.threads, || check_claims(&claims, ground, &options))??;
     history.apply_to_claims(&mut report, &only)?;
     if let Some(path) = &arguments.junit {
-        write_file(path, render::claims_junit(&report).map_err(render_error)?.as_bytes())?;
+        write_file(path, render::claims_junit(&report, &progress.timings()).map_err(render_error)?.as_bytes())?;
     }
     if let Some(path) = &arguments.summary {
         write_file(path, render::claims_markdown(&report).as_bytes())?;

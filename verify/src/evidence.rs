@@ -57,13 +57,12 @@ pub fn log_calibrated(p_value: f64) -> f64 {
 
 /// Natural log of the e-value of one check of one run; `None` for deterministic checks, and where a guard stopped the test.
 pub fn log_e_value(check: &CheckResult) -> Option<f64> {
-    let stopped = check.note.as_deref().is_some_and(|note| note.contains("untestable"));
     let log_e = match (check.e_value, check.p_value) {
         (Some(e), _) => e.ln(),
         (None, Some(p)) if !p.is_nan() => log_calibrated(p),
         (None, _) => return None,
     };
-    (!stopped && log_e.is_finite()).then_some(log_e)
+    (check.untestable.is_none() && log_e.is_finite()).then_some(log_e)
 }
 
 /// The evidence about one check from all runs.
@@ -434,6 +433,7 @@ fn apply(report: &mut Report) {
 mod tests {
     use super::*;
     use crate::render::example;
+    use crate::statistics::Untestable;
 
     /// f against its integral over kappa, by Simpson's rule.
     #[test]
@@ -604,9 +604,9 @@ mod tests {
     fn what_a_guard_stopped_is_no_evidence() {
         let mut check = report(1, 1e-30).claims[0].checks[0].clone();
         assert!(log_e_value(&check).is_some());
-        check.note = Some("untestable: tail index 2".into());
+        check.untestable = Some(Untestable::HeavyTail { index: 2.0, error: 0.1, least: 4.0 });
         assert_eq!(log_e_value(&check), None);
-        (check.note, check.p_value, check.e_value) = (None, Some(f64::NAN), None);
+        (check.untestable, check.p_value, check.e_value) = (None, Some(f64::NAN), None);
         assert_eq!(log_e_value(&check), None);
         (check.p_value, check.e_value) = (None, Some(20.0));
         assert_eq!(log_e_value(&check), Some(20.0_f64.ln()));

@@ -18,7 +18,7 @@ use crate::mutant::{Mutant, PhaseSpace};
 use crate::problem::{Noise, Problem};
 use crate::scenario::{
     GaussianExact, Identities, OrnsteinUhlenbeckExact, Oscillation, PhaseSpaceRotation, Prepared, Reshuffled, Scenario,
-    StabilityEdge, StationaryMinibatch, Sweeps, TinyMinibatch,
+    StabilityEdge, StationaryMinibatch, Sweeps, TinyMinibatch, scores,
 };
 use crate::simulate::{data_hash, settings_hash};
 use crate::tier::Tier;
@@ -66,8 +66,15 @@ impl Plan {
             let id = scenario.id().to_owned();
             checks.into_iter().filter_map(move |spec| spec.weight.map(|weight| (spec.id(&id), weight)))
         });
-        let ledger = Ledger::new(weights)?;
+        let scored = scenarios.iter().any(|scenario| scenario.has_scores());
+        let score = scored.then(|| (scores::spec().id(scores::SCENARIO), 1.0));
+        let ledger = Ledger::new(weights.chain(score))?;
         Ok(Self { prepared, scenarios, own, complete: false, ledger, problem_hash })
+    }
+
+    /// Whether some scenario hands over scores, so that their spread is a check of the run.
+    pub fn has_scores(&self) -> bool {
+        self.scenarios.iter().any(|scenario| scenario.has_scores())
     }
 
     /// The main job on a data set.
@@ -506,9 +513,29 @@ mod tests {
             Plan::for_data(Dataset::digits(langevin_sim::data::Standardize::Center, true, None).unwrap(), Tier::Quick)
                 .unwrap();
         let specs = plan.scenarios.iter().flat_map(|scenario| scenario.checks());
-        let checked: BTreeSet<&str> = specs.map(|spec| spec.claim).collect();
+        let checked: BTreeSet<&str> = specs.map(|spec| spec.claim).chain([scores::CLAIM]).collect();
         let registered: BTreeSet<&str> = CLAIMS.iter().map(|claim| claim.id).collect();
         assert_eq!(checked, registered);
         assert_eq!(registered.len(), CLAIMS.len(), "an id is used twice");
+    }
+
+    /// What `--baseline` compares: a scenario without predictions would change unseen.
+    #[test]
+    fn every_scenario_predicts_numbers() {
+        let plan =
+            Plan::for_data(Dataset::digits(langevin_sim::data::Standardize::Center, true, None).unwrap(), Tier::Quick)
+                .unwrap();
+        for scenario in &plan.scenarios {
+            let predictions = scenario.predictions().unwrap();
+            let numbers: usize = predictions.iter().map(|prediction| prediction.values.len()).sum();
+            assert!(numbers > 1, "{} predicts {numbers} numbers", scenario.id());
+            let names: BTreeSet<&str> = predictions.iter().map(|prediction| prediction.name.as_str()).collect();
+            assert_eq!(names.len(), predictions.len(), "{}: a name is used twice", scenario.id());
+            assert!(
+                predictions.iter().all(|one| one.values.iter().all(|value| value.is_finite())),
+                "{}",
+                scenario.id()
+            );
+        }
     }
 }

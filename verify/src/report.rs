@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::baseline::BaselineComparison;
 use crate::evidence::AccumulatedEvidence;
+use crate::statistics::Untestable;
 
 /// Version of the JSON form; changes when a field changes its meaning or disappears.
 pub const SCHEMA: &str = "langevin-report/1";
@@ -104,6 +105,9 @@ pub struct CheckResult {
     pub family_size: u64,
     /// The answer.
     pub verdict: Verdict,
+    /// The guard that stopped the test of it, or of a member of its family: then it is no evidence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub untestable: Option<Untestable>,
     /// Anything a reader must know: modes not resolved and the time they would need, guards that fired.
     pub note: Option<String>,
     /// Token for `langevin check --replay`.
@@ -363,6 +367,33 @@ pub struct ScenarioSummary {
     pub sde_error_true_noise: Option<f64>,
     /// Seed of its random streams.
     pub seed: u64,
+}
+
+/// Diagnostics of one number of a few long chains, for information: no verdict rests on them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChainDiagnostics {
+    /// Scenario id.
+    pub scenario: String,
+    /// What was followed, in words.
+    pub quantity: String,
+    /// Chains.
+    pub chains: u64,
+    /// States of each.
+    pub draws: u64,
+    /// Mean over all of them.
+    pub mean: f64,
+    /// The exact stationary mean.
+    pub exact: f64,
+    /// Standard error of the mean by lugsail batch means (Vats and Flegal 2022).
+    pub standard_error: f64,
+    /// Split rank-normalised R-hat (Vehtari et al. 2021).
+    pub rank_r_hat: f64,
+    /// The same of distances from the median.
+    pub folded_r_hat: f64,
+    /// Effective sample size in bulk.
+    pub bulk_size: f64,
+    /// Effective sample size in the tails.
+    pub tail_size: f64,
 }
 
 /// Variances mode by mode, measured and predicted (positions).
@@ -743,6 +774,9 @@ pub struct Report {
     pub claims: Vec<ClaimResult>,
     /// The simulated problems.
     pub scenarios: Vec<ScenarioSummary>,
+    /// Diagnostics of long chains, for information.
+    #[serde(default)]
+    pub diagnostics: Vec<ChainDiagnostics>,
     /// Mutants against checks.
     #[serde(default)]
     pub kill_matrix: KillMatrix,

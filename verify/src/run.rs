@@ -12,7 +12,7 @@ use crate::report::{
     CheckResult, ClaimResult, DataSummary, Expectation, Figures, KillMatrix, Reference, Report, SCHEMA,
     ScenarioPredictions, Summary, Verdict,
 };
-use crate::scenario::{Context, Prepared};
+use crate::scenario::{Context, Prepared, scores};
 use crate::seed::Seed;
 use crate::tier::Tier;
 
@@ -48,19 +48,26 @@ pub fn run(plan: &Plan, options: &RunOptions<'_>) -> Result<Report> {
         token: &token,
         progress: options.progress,
     };
+    let scores_id = scores::spec().id(scores::SCENARIO);
+    // it stands for all scenarios with exact nulls
+    let scores_wanted = plan.has_scores() && wanted(scores::CLAIM, &scores_id);
     let mut checks: Vec<CheckResult> = Vec::new();
     let mut kills = Vec::new();
     let mut scenarios = Vec::new();
     let mut predictions = Vec::new();
+    let (mut score_values, mut diagnostics) = (Vec::new(), Vec::new());
     let mut figures = Figures::default();
     for scenario in &plan.scenarios {
-        if !scenario.checks().iter().any(|spec| wanted(spec.claim, &spec.id(scenario.id()))) {
+        let asked = scenario.checks().iter().any(|spec| wanted(spec.claim, &spec.id(scenario.id())));
+        if !asked && !(scores_wanted && scenario.has_scores()) {
             continue;
         }
         options.progress.name(scenario.id());
         let outcome = scenario.run(&context)?;
         checks.extend(outcome.checks.into_iter().filter(|check| wanted(claim_of(check), &check.id)));
         kills.extend(outcome.kills);
+        score_values.extend(outcome.scores);
+        diagnostics.extend(outcome.diagnostics);
         scenarios.extend(outcome.summary);
         predictions.push(ScenarioPredictions { scenario: scenario.id().into(), predictions: scenario.predictions()? });
         figures.mode_variances.extend(outcome.figures.mode_variances);
@@ -72,6 +79,9 @@ pub fn run(plan: &Plan, options: &RunOptions<'_>) -> Result<Report> {
         figures.trajectory = figures.trajectory.or(outcome.figures.trajectory);
         figures.diffusion = figures.diffusion.or(outcome.figures.diffusion);
         figures.sweeps = figures.sweeps.or(outcome.figures.sweeps);
+    }
+    if scores_wanted {
+        checks.push(scores::decide(&context, &score_values)?);
     }
     options.progress.finish();
     let claims: Vec<ClaimResult> = CLAIMS
@@ -96,6 +106,7 @@ pub fn run(plan: &Plan, options: &RunOptions<'_>) -> Result<Report> {
         data: describe(&plan.prepared, &plan.problem_hash),
         claims,
         scenarios,
+        diagnostics,
         kill_matrix,
         predictions,
         baseline: None,
@@ -121,6 +132,10 @@ fn require_known(plan: &Plan, only: &[String]) -> Result<()> {
             known.insert(spec.claim.to_owned());
             known.insert(spec.id(scenario.id()));
         }
+    }
+    if plan.has_scores() {
+        known.insert(scores::CLAIM.to_owned());
+        known.insert(scores::spec().id(scores::SCENARIO));
     }
     for id in only {
         if !known.contains(id) {
@@ -245,6 +260,16 @@ fn references() -> Vec<Reference> {
         entry(
             "Gandy and Scott 2020",
             "A. Gandy, J. Scott. Unit testing for MCMC and other Monte Carlo methods. arXiv:2001.06465.",
+        ),
+        entry(
+            "Vehtari et al. 2021",
+            "A. Vehtari, A. Gelman, D. Simpson, B. Carpenter, P.-C. Bürkner. Rank-normalization, folding, and \
+             localization: an improved R-hat for assessing convergence of MCMC. Bayesian Analysis 16, 667-718.",
+        ),
+        entry(
+            "Vats and Flegal 2022",
+            "D. Vats, J. M. Flegal. Lugsail lag windows for estimating time-average covariance matrices. Biometrika 109, \
+             735-750.",
         ),
         entry(
             "Hill 1975",

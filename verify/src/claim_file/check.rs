@@ -7,20 +7,18 @@ use std::sync::Arc;
 
 use langevin_theory::{Hyperparameters, Sampling};
 
-use super::exact;
 use super::grid::Grid;
 use super::outcome::{ClaimOutcome, ClaimsReport, ExactOutcome, SCHEMA};
-use super::reader::{Holds, UserClaim};
-use super::simulation::{Simulated, Simulations, check_id, quantities};
+use super::reader::{ClaimNoise, Holds, UserClaim};
+use super::simulation::{Simulated, Simulations, check_id, quantities, simulation_scenario};
+use super::{epochs, exact};
 use crate::error::{Result, VerifyError};
 use crate::ledger::{FAMILY_WISE_ERROR, Ledger};
 use crate::problem::{Noise, Problem};
-use crate::progress::Progress;
 use crate::report::{CheckResult, Summary, Verdict};
+use crate::run::RunOptions;
 use crate::scenario::Prepared;
-use crate::seed::Seed;
 use crate::simulate::{data_hash, settings_hash};
-use crate::tier::Tier;
 
 /// What claims are checked on.
 pub struct CheckGround {
@@ -37,48 +35,20 @@ impl CheckGround {
     }
 
     /// A problem file: its data, sampling and hyperparameters. Its noise model decides nothing; claims name theirs.
-    ///
-    /// # Errors
-    /// [`VerifyError::Input`] for reshuffled epochs, which have no exact law to hold a formula against.
-    pub fn of_problem(problem: Problem) -> Result<Self> {
-        if problem.sampling == Sampling::Reshuffle {
-            return Err(VerifyError::Input {
-                detail:
-                    "sgd.sampling is \"reshuffle\"; claims are held against an exact law, and batches of a reshuffled \
-                         epoch have none of that kind: it must be with-replacement or without-replacement"
-                        .into(),
-            });
-        }
-        Ok(Self { data: problem.data, sampling: problem.sampling, sgd: Some(problem.sgd) })
+    pub fn of_problem(problem: Problem) -> Self {
+        Self { data: problem.data, sampling: problem.sampling, sgd: Some(problem.sgd) }
     }
-}
-
-/// How claims are checked.
-pub struct CheckOptions<'a> {
-    /// Resolution of the simulations.
-    pub tier: Tier,
-    /// Seed of the simulations.
-    pub seed: Seed,
-    /// Ids to keep; empty keeps all. Levels are those of the whole set, so that a claim decides alone as it did among others.
-    pub only: &'a [String],
-    /// The data source as the command line takes it, for replay tokens.
-    pub source: &'a str,
-    /// The claim files, separated by commas, for replay tokens.
-    pub files: String,
-    /// The command that repeats the run.
-    pub command: String,
-    /// Progress on the terminal.
-    pub progress: &'a Progress,
 }
 
 const NOISES: [Noise; 2] = [Noise::Gaussian, Noise::Minibatch];
 
-/// Checks claims.
+/// Checks claims. Levels are those of the whole set, whatever `only` keeps, so that a claim decides alone as it did among
+/// others.
 ///
 /// # Errors
 /// [`VerifyError::Input`] for an unknown id in `only`, for a domain without a single point, for data without curvature or
 /// noise.
-pub fn check_claims(claims: &[UserClaim], ground: CheckGround, options: &CheckOptions<'_>) -> Result<ClaimsReport> {
+pub fn check_claims(claims: &[UserClaim], ground: CheckGround, options: &RunOptions<'_>) -> Result<ClaimsReport> {
     for id in options.only {
         if !claims.iter().any(|claim| claim.id == *id) {
             let known: Vec<&str> = claims.iter().map(|claim| claim.id.as_str()).collect();
@@ -109,12 +79,11 @@ pub fn check_claims(claims: &[UserClaim], ground: CheckGround, options: &CheckOp
         tier: options.tier,
         seed: options.seed.value(),
         token: format!("{}@{:x}@{}", options.tier.name(), options.seed.value(), options.source),
-        files: options.files.clone(),
+        files: files(claims),
         progress: options.progress,
     };
     let mut outcomes = Vec::new();
     for claim in claims.iter().filter(|claim| options.only.is_empty() || options.only.contains(&claim.id)) {
-        options.progress.name(&claim.id);
         outcomes.push(check_one(claim, &grid, &simulations).map_err(|error| error.in_file(&claim.file))?);
     }
     options.progress.finish();
@@ -138,6 +107,13 @@ pub fn check_claims(claims: &[UserClaim], ground: CheckGround, options: &CheckOp
     })
 }
 
+/// The files of claims, separated by commas, for replay tokens.
+fn files(claims: &[UserClaim]) -> String {
+    let mut files: Vec<&str> = claims.iter().map(|claim| claim.file.as_str()).collect();
+    files.dedup();
+    files.join(",")
+}
+
 fn single_output(prepared: Arc<Prepared>, weight_decay: f64) -> Result<Arc<Prepared>> {
     if prepared.dataset.problem.outputs() == 1 {
         return Ok(prepared);
@@ -150,11 +126,58 @@ fn check_one(claim: &UserClaim, grid: &Grid, simulations: &Simulations<'_>) -> R
     let mut exact_outcomes = Vec::new();
     let mut simulation = Vec::new();
     let mut notes = Vec::new();
+    let mut without_law = false;
     for noise in NOISES.into_iter().filter(|noise| claim.is_about(*noise)) {
-        let Some(outcome) = exact::decide(claim, grid, noise)? else {
-            notes.push(format!("no point of the grid with {} noise is inside the domain", noise.name()));
+        let reshuffled = grid.sampling == Sampling::Reshuffle;
+        if reshuffled && noise == Noise::Gaussian {
+            if claim.noise == ClaimNoise::Gaussian {
+                return Err(VerifyError::Input {
+                    detail: format!(
+                        "claim \"{}\".noise is \"gaussian\" on a problem with sgd.sampling \"reshuffle\"; gaussian noise is \
+                         independent from step to step and has no epochs: it must be minibatch or both",
+                        claim.id
+                    ),
+                });
+            }
+            notes.push(
+                "gaussian noise has no epochs: with sampling \"reshuffle\" the claim is about minibatch noise".into(),
+            );
+            continue;
+        }
+        if reshuffled {
+            notes.push(
+                "reshuffled epochs: values are averages over the places of an epoch, in the state that repeats from epoch to \
+                 epoch"
+                    .into(),
+            );
+        }
+        simulations.progress.name(&exact_scenario(&claim.id, noise.name()));
+        let known = !reshuffled || epochs::is_known(claim.observable);
+        let outcome = if known { exact::decide(claim, grid, noise)? } else { None };
+        let Some(outcome) = outcome else {
+            if known {
+                notes.push(format!("no point of the grid with {} noise is inside the domain", noise.name()));
+                continue;
+            }
+            without_law = true;
+            notes.push(format!(
+                "there is no exact law of {} with reshuffled epochs: simulation decides alone",
+                claim.observable.name()
+            ));
+            simulations.progress.name(&simulation_scenario(claim, noise));
+            match simulations.decide(claim, noise)? {
+                Simulated::None(reason) => notes.push(reason),
+                Simulated::Checks(checks) => simulation.extend(checks),
+            }
             continue;
         };
+        if reshuffled && !grid.enumerates_data() {
+            notes.push(
+                "the orders of these data are too many to enumerate: the exact law is that of small synthetic data, and \
+                 simulation decides on these"
+                    .into(),
+            );
+        }
         let order_measured = outcome.order.as_ref().is_none_or(|order| order.lines > 0);
         if !order_measured {
             notes.push(format!(
@@ -164,6 +187,7 @@ fn check_one(claim: &UserClaim, grid: &Grid, simulations: &Simulations<'_>) -> R
         }
         let supported = outcome.verdict == Verdict::Supported;
         exact_outcomes.push(outcome);
+        simulations.progress.name(&simulation_scenario(claim, noise));
         match simulations.decide(claim, noise)? {
             Simulated::None(reason) => notes.push(reason),
             Simulated::Checks(checks) => {
@@ -178,7 +202,7 @@ fn check_one(claim: &UserClaim, grid: &Grid, simulations: &Simulations<'_>) -> R
             }
         }
     }
-    if exact_outcomes.is_empty() {
+    if exact_outcomes.is_empty() && !without_law {
         let domain = claim.domain.as_ref().map_or_else(String::new, |domain| domain.text().to_owned());
         return Err(VerifyError::Input {
             detail: format!(
@@ -192,9 +216,10 @@ fn check_one(claim: &UserClaim, grid: &Grid, simulations: &Simulations<'_>) -> R
         exact_outcomes.iter().any(|outcome| outcome.verdict == verdict)
             || simulation.iter().any(|check| check.verdict == verdict)
     };
+    let nothing = exact_outcomes.is_empty() && simulation.is_empty();
     let verdict = if any(Verdict::Refuted) {
         Verdict::Refuted
-    } else if any(Verdict::Undecided) {
+    } else if nothing || any(Verdict::Undecided) {
         Verdict::Undecided
     } else {
         Verdict::Supported
@@ -215,6 +240,11 @@ fn check_one(claim: &UserClaim, grid: &Grid, simulations: &Simulations<'_>) -> R
         simulation,
         notes,
     })
+}
+
+/// `claim/noise-exact-law`: what the progress calls the first decision, so that its time can be told.
+pub(crate) fn exact_scenario(claim: &str, noise: &str) -> String {
+    format!("{claim}/{noise}-exact-law")
 }
 
 /// A relative size in words.
@@ -251,6 +281,9 @@ fn headline(claim: &UserClaim, verdict: Verdict, exact: &[ExactOutcome], simulat
         .reduce(f64::min)
         .map_or_else(String::new, |effect| format!("; simulation would have seen {}", percent(effect)));
     match (verdict, claim.holds) {
+        (Verdict::Supported, _) if exact.is_empty() => {
+            format!("Decided by simulation alone{resolution}.")
+        }
         (Verdict::Undecided, _) => "Neither refuted nor supported: see the parts that are undecided.".into(),
         (_, Holds::Order(claimed)) => {
             let slope = exact.iter().filter_map(|outcome| outcome.order.as_ref()?.slope).reduce(f64::min);

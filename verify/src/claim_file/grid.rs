@@ -1,14 +1,16 @@
 //! The grid on which a formula is held against the exact law: spectra, learning rates from far below the stability edge to
-//! close to it, momenta, weight decays, batch sizes; numbers that the `where` clause compares a hyperparameter with; the
-//! border of the domain in eta, found by bisection; and points between the lines.
+//! close to it, momenta, weight decays, batch sizes; numbers that the `where` clause or a condition of the formula compares a
+//! hyperparameter with; the border of the domain in eta, found by bisection; and points between the lines.
 
 use std::sync::{Arc, OnceLock};
 
 use langevin_sim::Dataset;
 use langevin_sim::data::GaussianSpec;
+use langevin_theory::reshuffle::ReshuffledLaw;
 use langevin_theory::{Hyperparameters, Sampling};
 use rayon::prelude::*;
 
+use super::epochs;
 use super::expression::{Expression, Symbol};
 use super::ground::{Ground, Spectrum, SpectrumKind};
 use super::reader::UserClaim;
@@ -29,6 +31,12 @@ const DECAY: f64 = 0.3;
 
 /// Points between the lines.
 const SCATTERED: usize = 240;
+
+/// Multiplications of an exact law of reshuffled epochs that is solved at many points.
+const RESHUFFLED_WORK: f64 = 1e6;
+
+/// Most numbers of a claim that become lines of the grid.
+const MOST_NUMBERS: usize = 16;
 
 /// Halvings in search of the border of a domain, and most borders that are looked for.
 const HALVINGS: usize = 24;
@@ -69,10 +77,18 @@ impl Grid {
             let spec = GaussianSpec { eigenvalues: eigenvalues.to_vec(), noise: 0.5, rows, seed };
             Ok(Spectrum { name: name.into(), kind: SpectrumKind::Data(Prepared::new(Dataset::gaussian(&spec)?)?) })
         };
-        let small = vec![
-            synthetic("24 synthetic samples of 1 feature", &[1.0], 24, 3)?,
-            synthetic("48 synthetic samples of 4 features", &[1.0, 0.7, 0.45, 0.3], 48, 17)?,
-        ];
+        let small = if sampling == Sampling::Reshuffle {
+            // all orders of six samples are enumerated
+            vec![
+                synthetic("6 synthetic samples of 1 feature", &[1.0], 6, 3)?,
+                synthetic("6 synthetic samples of 2 features", &[1.0, 0.4], 6, 17)?,
+            ]
+        } else {
+            vec![
+                synthetic("24 synthetic samples of 1 feature", &[1.0], 24, 3)?,
+                synthetic("48 synthetic samples of 4 features", &[1.0, 0.7, 0.45, 0.3], 48, 17)?,
+            ]
+        };
         Ok(Self {
             sampling,
             data: Spectrum { name: data.dataset.name.clone(), kind: SpectrumKind::Data(data.clone()) },
@@ -82,6 +98,13 @@ impl Grid {
             gaussian: OnceLock::new(),
             minibatch: OnceLock::new(),
         })
+    }
+
+    /// Whether the problem itself has an exact law with reshuffled epochs within reach.
+    pub(crate) fn enumerates_data(&self) -> bool {
+        let (SpectrumKind::Data(prepared), Some(sgd)) = (&self.data.kind, &self.problem) else { return false };
+        let data = &prepared.dataset.problem;
+        epochs::is_enumerable(data.samples(), sgd.batch_size(), data.dimension())
     }
 
     /// Spectra that are cheap with this noise.
@@ -99,6 +122,9 @@ impl Grid {
     }
 
     fn batches(&self, samples: usize, few: bool) -> Vec<usize> {
+        if self.sampling == Sampling::Reshuffle {
+            return (1..samples).filter(|batch| samples.is_multiple_of(*batch)).collect();
+        }
         let largest = if self.sampling == Sampling::WithoutReplacement { samples.saturating_sub(1) } else { samples };
         let mut batches = if few { vec![32.min(largest / 4)] } else { vec![1, 4, samples / 4, largest] };
         batches.retain(|batch| *batch >= 1 && *batch <= largest);
@@ -120,12 +146,16 @@ impl Grid {
                 decays: &decays,
                 momenta: if noise == Noise::Gaussian { &MOMENTA } else { &FEW_MOMENTA },
                 batches: &self.batches(spectrum.samples(), false),
-                fractions: &FRACTIONS,
+                fractions: if self.sampling == Sampling::Reshuffle { &FEW_FRACTIONS } else { &FRACTIONS },
                 rates: &[],
             };
             scenes.extend(lines.scenes(spectrum, self.sampling, noise)?);
         }
         let decays = [0.0, rounded(DECAY * middle(&self.data.eigenvalues()))];
+        if self.sampling == Sampling::Reshuffle && noise == Noise::Minibatch {
+            let scenes = [scenes, self.reshuffled_scenes()?].concat();
+            return Ok(cell.get_or_init(|| scenes));
+        }
         let costly = noise == Noise::Minibatch && self.work_of_data() > SMALL;
         let lines = Lines {
             decays: if costly { &decays[1..] } else { &decays },
@@ -140,44 +170,64 @@ impl Grid {
             let rates = (sgd.learning_rate(), sgd.momentum());
             scenes.extend(Scene::new(&ground, rates, sgd.batch_size(), self.sampling, noise));
         }
+        scenes.extend(self.scattered(noise)?);
         Ok(cell.get_or_init(|| scenes))
+    }
+
+    /// Scenes of the data with reshuffled epochs, as far as their orders can be enumerated in time.
+    fn reshuffled_scenes(&self) -> Result<Vec<Scene>> {
+        let SpectrumKind::Data(prepared) = &self.data.kind else { return Ok(Vec::new()) };
+        let data = &prepared.dataset.problem;
+        let work = |batch: usize| ReshuffledLaw::multiplications(data.samples(), batch, data.dimension());
+        let mut scenes = Vec::new();
+        if let Some(sgd) = &self.problem {
+            let ground = self.data.at(sgd.weight_decay())?;
+            let rates = (sgd.learning_rate(), sgd.momentum());
+            if epochs::is_enumerable(data.samples(), sgd.batch_size(), data.dimension()) {
+                scenes.extend(Scene::new(&ground, rates, sgd.batch_size(), self.sampling, Noise::Minibatch));
+            }
+        }
+        let batches: Vec<usize> =
+            self.batches(data.samples(), false).into_iter().filter(|&batch| work(batch) <= RESHUFFLED_WORK).collect();
+        let lines = Lines {
+            decays: &[0.0, rounded(DECAY * middle(&self.data.eigenvalues()))],
+            momenta: &[0.0, 0.5, 0.9],
+            batches: &batches,
+            fractions: &FEW_FRACTIONS,
+            rates: &[],
+        };
+        scenes.extend(lines.scenes(&self.data, self.sampling, Noise::Minibatch)?);
+        Ok(scenes)
     }
 
     /// Scenes for one claim: numbers its domain names, its border in eta, and points between the lines.
     pub(crate) fn scenes_for(&self, claim: &UserClaim, noise: Noise) -> Result<Vec<Scene>> {
         let mut scenes = Vec::new();
-        if let Some(domain) = &claim.domain {
-            let compared = |symbol: Symbol| domain.compared_with(symbol);
-            let momenta: Vec<f64> = compared(Symbol::Momentum).into_iter().filter(|b| (0.0..1.0).contains(b)).collect();
-            let decays: Vec<f64> =
-                compared(Symbol::WeightDecay).into_iter().filter(|l| *l >= 0.0 && l.is_finite()).collect();
-            let rates: Vec<f64> =
-                compared(Symbol::LearningRate).into_iter().filter(|eta| *eta > 0.0 && eta.is_finite()).collect();
-            let batches: Vec<usize> = compared(Symbol::BatchSize)
-                .into_iter()
-                .filter(|s| (1.0..1e9).contains(s))
-                .map(|s| s as usize)
-                .collect();
-            if momenta.len() + decays.len() + rates.len() + batches.len() > 0 {
-                let with = |values: &[f64], more: &[f64]| [values, more].concat();
-                let spectra = self.cheap(noise).iter().chain((noise == Noise::Gaussian).then_some(&self.data));
-                for spectrum in spectra {
-                    let usual = [0.0, DECAY * middle(&spectrum.eigenvalues())];
-                    let mut sizes = self.batches(spectrum.samples(), false);
-                    sizes.extend(&batches);
-                    let lines = Lines {
-                        decays: &with(&usual, &decays),
-                        momenta: &with(&[0.0, 0.5, 0.9], &momenta),
-                        batches: &sizes,
-                        fractions: &FEW_FRACTIONS,
-                        rates: &rates,
-                    };
-                    scenes.extend(lines.scenes(spectrum, self.sampling, noise)?);
-                }
+        let compared = |symbol: Symbol, admissible: &dyn Fn(f64) -> bool| {
+            let found = claim.compared_with(symbol);
+            between(found.into_iter().filter(|value| admissible(*value)).collect())
+        };
+        let momenta = compared(Symbol::Momentum, &|b| (0.0..1.0).contains(&b));
+        let decays = compared(Symbol::WeightDecay, &|l| l >= 0.0 && l.is_finite());
+        let rates = compared(Symbol::LearningRate, &|eta| eta > 0.0 && eta.is_finite());
+        let batches: Vec<usize> =
+            compared(Symbol::BatchSize, &|s| (1.0..1e9).contains(&s)).into_iter().map(|s| s as usize).collect();
+        if momenta.len() + decays.len() + rates.len() + batches.len() > 0 {
+            let with = |values: &[f64], more: &[f64]| [values, more].concat();
+            let spectra = self.cheap(noise).iter().chain((noise == Noise::Gaussian).then_some(&self.data));
+            for spectrum in spectra {
+                let usual = [0.0, DECAY * middle(&spectrum.eigenvalues())];
+                let mut sizes = self.batches(spectrum.samples(), false);
+                sizes.extend(&batches);
+                let lines = Lines {
+                    decays: &with(&usual, &decays),
+                    momenta: &with(&[0.0, 0.5, 0.9], &momenta),
+                    batches: &sizes,
+                    fractions: &FEW_FRACTIONS,
+                    rates: &rates,
+                };
+                scenes.extend(lines.scenes(spectrum, self.sampling, noise)?);
             }
-        }
-        if noise == Noise::Gaussian {
-            scenes.extend(self.scattered()?);
         }
         if let Some(domain) = &claim.domain {
             let lags = claim.lags();
@@ -190,20 +240,22 @@ impl Grid {
 
     /// A low-discrepancy sequence through the hyperparameters (Roberts 2018: multiples of powers of the root of
     /// x^5 = x + 1).
-    fn scattered(&self) -> Result<Vec<Scene>> {
+    fn scattered(&self, noise: Noise) -> Result<Vec<Scene>> {
         const ROOT: f64 = 1.167_303_978_261_418_7;
         let mut scenes = Vec::new();
         for index in 0..SCATTERED {
             let part = |axis: i32| (0.5 + (index as f64 + 1.0) / ROOT.powi(axis + 1)).fract();
-            let spectrum = &self.chosen[index % self.chosen.len()];
+            let spectra = self.cheap(noise);
+            let spectrum = &spectra[index % spectra.len()];
             let eigenvalues = spectrum.eigenvalues();
             let momentum = 1.0 - 10_f64.powf(-3.0 * part(0));
             let decay = eigenvalues[0] * 10_f64.powf(-4.0 * part(1));
             let fraction = 10_f64.powf(-4.0 * part(2));
             let ground = spectrum.at(decay)?;
             let batch = 1 + (part(3) * (ground.samples - 1) as f64) as usize;
-            let rate = fraction * 2.0 * (1.0 + momentum) / ground.curvature(0);
-            scenes.extend(Scene::new(&ground, (rate, momentum), batch, self.sampling, Noise::Gaussian));
+            let at = |rate: f64| Scene::new(&ground, (rate, momentum), batch, self.sampling, noise);
+            let Some(probe) = at(1.0) else { continue };
+            scenes.extend(at(fraction * probe.learning_rate_limit()?));
         }
         Ok(scenes)
     }
@@ -263,11 +315,14 @@ impl Grid {
     pub(crate) fn shrinking(&self, noise: Noise) -> Result<Vec<Vec<Scene>>> {
         let fractions: Vec<f64> = (1..=16).map(|j| 10_f64.powf(-0.5 * f64::from(j))).rev().collect();
         let mut lines = Vec::new();
-        let data = (noise == Noise::Gaussian || self.work_of_data() <= SMALL).then_some(&self.data);
+        let reshuffled = self.sampling == Sampling::Reshuffle && noise == Noise::Minibatch;
+        let small = self.work_of_data() <= SMALL && !reshuffled;
+        let data = (noise == Noise::Gaussian || small).then_some(&self.data);
         for spectrum in self.cheap(noise).iter().chain(data) {
             for decay in [0.0, DECAY * middle(&spectrum.eigenvalues())] {
                 for momentum in [0.0, 0.5, 0.9] {
-                    let batches = [4.min(spectrum.samples().saturating_sub(1)).max(1)];
+                    let batch = if reshuffled { 2 } else { 4.min(spectrum.samples().saturating_sub(1)).max(1) };
+                    let batches = [batch];
                     let line = Lines {
                         decays: &[decay],
                         momenta: &[momentum],
@@ -316,6 +371,16 @@ impl Lines<'_> {
             .collect::<Result<Vec<Vec<Scene>>>>()?;
         Ok(lines.into_iter().flatten().collect())
     }
+}
+
+/// Numbers, ascending, and those in the middle between neighbours: inside a window that two of them bound.
+fn between(mut numbers: Vec<f64>) -> Vec<f64> {
+    numbers.sort_by(f64::total_cmp);
+    numbers.dedup();
+    let middles: Vec<f64> = numbers.windows(2).map(|pair| 0.5 * (pair[0] + pair[1])).collect();
+    numbers.extend(middles);
+    numbers.truncate(MOST_NUMBERS);
+    numbers
 }
 
 /// The curvature in the middle of the list.

@@ -9,6 +9,7 @@
 //! | [`outcome`] | what was found about a claim |
 
 pub mod check;
+mod epochs;
 mod exact;
 pub mod expression;
 mod grid;
@@ -19,7 +20,7 @@ pub mod reader;
 mod scene;
 mod simulation;
 
-pub use check::{CheckGround, CheckOptions, check_claims};
+pub use check::{CheckGround, check_claims};
 pub use observable::{OBSERVABLES, Observable};
 pub use outcome::{ClaimOutcome, ClaimsReport};
 pub use reader::{ClaimNoise, Holds, Lag, UserClaim};

@@ -324,6 +324,13 @@ impl UserClaim {
         }
     }
 
+    /// Numbers that the domain or a condition of the formula compares a symbol with, or takes from it: where a formula
+    /// changes, it may be wrong.
+    pub(crate) fn compared_with(&self, symbol: Symbol) -> Vec<f64> {
+        let expressions = self.domain.iter().chain([&self.expression]);
+        expressions.flat_map(|expression| expression.compared_with(symbol)).collect()
+    }
+
     /// Numbers of steps at which it is tested.
     pub(crate) fn lags(&self) -> Vec<u64> {
         /// From one step to several relaxation times of most modes.
@@ -333,8 +340,10 @@ impl UserClaim {
             Lag::Steps(steps) => vec![steps],
             Lag::Any => {
                 let mut lags = LAGS.to_vec();
+                // a formula of k - 1 is not about k = 0 for that; a condition on k is about the k at it
                 let compared = self.domain.iter().flat_map(|domain| domain.compared_with(Symbol::Lag));
-                let near = compared.filter(|k| (0.0..MOST_STEPS as f64).contains(k));
+                let changes = self.compared_with(Symbol::Lag).into_iter().filter(|k| *k >= 2.0);
+                let near = compared.chain(changes).filter(|k| (0.0..MOST_STEPS as f64).contains(k));
                 lags.extend(near.flat_map(|k| {
                     let whole = k.floor() as u64;
                     [whole.saturating_sub(1), whole, whole + 1]

@@ -1,7 +1,8 @@
 //! One point of a grid: a spectrum, hyperparameters and a noise, with the exact law there.
 //!
 //! Both exact laws are laws of single modes: constant noise is one per direction, and minibatch noise has the second
-//! moments of one with another strength ([`MinibatchLaw::equivalent_modes`]). Observables are read from these.
+//! moments of one with another strength ([`MinibatchLaw::equivalent_modes`]). Observables are read from these. Reshuffled
+//! epochs have a law of their own ([`epochs`]).
 
 use std::sync::{Arc, OnceLock};
 
@@ -9,6 +10,7 @@ use langevin_theory::discrete::{ModeLaw, ModeMap};
 use langevin_theory::minibatch::MinibatchLaw;
 use langevin_theory::{Hyperparameters, Sampling, Steps, TheoryError};
 
+use super::epochs::{self, EpochAverages};
 use super::expression::{Point, Symbol};
 use super::ground::Ground;
 use super::observable::Observable;
@@ -24,6 +26,7 @@ pub(crate) struct Scene {
     pub(crate) sampling: Sampling,
     pub(crate) noise: Noise,
     laws: OnceLock<Option<Arc<Vec<ModeLaw>>>>,
+    epochs: OnceLock<Option<Arc<Vec<EpochAverages>>>>,
 }
 
 /// An exact value and what an error is relative to.
@@ -50,7 +53,8 @@ impl Scene {
     ) -> Option<Self> {
         let sgd = Hyperparameters::new(rate, momentum, ground.weight_decay, batch).ok()?;
         let factor = sampling.noise_factor(ground.samples, batch).ok()?;
-        (factor > 0.0).then(|| Self { ground: ground.clone(), sgd, sampling, noise, laws: OnceLock::new() })
+        let (laws, epochs) = (OnceLock::new(), OnceLock::new());
+        (factor > 0.0).then(|| Self { ground: ground.clone(), sgd, sampling, noise, laws, epochs })
     }
 
     /// The covariance of a batch mean over that of a single sample.
@@ -59,9 +63,26 @@ impl Scene {
     }
 
     pub(crate) fn minibatch_law(&self) -> Result<Option<MinibatchLaw>> {
-        let Some(prepared) = &self.ground.prepared else { return Ok(None) };
+        let Some(prepared) = self.ground.prepared.as_ref().filter(|_| !self.is_reshuffled()) else { return Ok(None) };
         let data = &prepared.dataset.problem;
         Ok(Some(MinibatchLaw::with_quadratic(data, &prepared.quadratic, &self.sgd, self.sampling)?))
+    }
+
+    /// Whether batches of an epoch depend on each other.
+    pub(crate) fn is_reshuffled(&self) -> bool {
+        self.sampling == Sampling::Reshuffle && self.noise == Noise::Minibatch
+    }
+
+    /// The exact averages over a reshuffled epoch; none where there is no stationary state, or none within reach.
+    pub(crate) fn epochs(&self) -> Result<Option<Arc<Vec<EpochAverages>>>> {
+        if let Some(epochs) = self.epochs.get() {
+            return Ok(epochs.clone());
+        }
+        let found = match &self.ground.prepared {
+            Some(prepared) if self.is_reshuffled() => epochs::averages(prepared, &self.sgd)?,
+            _ => None,
+        };
+        Ok(self.epochs.get_or_init(|| found.map(Arc::new)).clone())
     }
 
     /// The laws of all modes; none where there is no stationary state.
@@ -124,6 +145,7 @@ impl Scene {
         point.set(Symbol::Gamma, gamma);
         point.set(Symbol::Trace, ground.trace);
         let laws = if with_variances { self.laws()? } else { None };
+        let epochs = if with_variances { self.epochs()? } else { None };
         for i in 0..modes {
             let h = ground.curvature(i);
             let omega = (2.0 * h / (eta * (1.0 + b))).sqrt();
@@ -137,8 +159,12 @@ impl Scene {
                 let of = |value: fn(&ModeLaw) -> langevin_theory::Result<f64>| {
                     laws.as_ref().and_then(|laws| value(&laws[i]).ok()).unwrap_or(f64::NAN)
                 };
-                point.set_of_mode(i, Symbol::PositionVariance, of(ModeLaw::position_variance));
-                point.set_of_mode(i, Symbol::VelocityVariance, of(ModeLaw::velocity_variance));
+                let [position, velocity] = match &epochs {
+                    Some(epochs) => [epochs[i].position, epochs[i].velocity],
+                    None => [of(ModeLaw::position_variance), of(ModeLaw::velocity_variance)],
+                };
+                point.set_of_mode(i, Symbol::PositionVariance, position);
+                point.set_of_mode(i, Symbol::VelocityVariance, velocity);
             }
         }
         Ok(point)
@@ -146,6 +172,9 @@ impl Scene {
 
     /// The exact value of an observable after k steps: one per mode, or one in all. None where there is no stationary state.
     pub(crate) fn truth(&self, observable: Observable, steps: u64) -> Result<Option<Vec<Truth>>> {
+        if self.is_reshuffled() {
+            return self.truth_of_epochs(observable);
+        }
         if observable == Observable::LearningRateLimit {
             let limit = self.learning_rate_limit()?;
             return Ok(Some(vec![Truth { value: limit, scale: limit }]));
@@ -190,7 +219,33 @@ impl Scene {
         }
     }
 
-    /// The largest learning rate with a stationary state at this momentum and weight decay.
+    /// The same for reshuffled epochs.
+    fn truth_of_epochs(&self, observable: Observable) -> Result<Option<Vec<Truth>>> {
+        let Some(modes) = self.epochs()?.filter(|_| epochs::is_known(observable)) else { return Ok(None) };
+        let positive = |value: f64| Truth { value, scale: value };
+        let velocity: f64 = modes.iter().map(|mode| mode.velocity).sum();
+        let eta = self.sgd.learning_rate();
+        Ok(Some(match observable {
+            Observable::VarTheta => modes.iter().map(|mode| positive(mode.position)).collect(),
+            Observable::VarV => modes.iter().map(|mode| positive(mode.velocity)).collect(),
+            Observable::CovThetaV => {
+                let truth =
+                    |mode: &EpochAverages| Truth { value: mode.cross, scale: (mode.position * mode.velocity).sqrt() };
+                modes.iter().map(truth).collect()
+            }
+            // theta_s - theta_{s-1} = eta v_s
+            Observable::Speed => vec![positive(eta * eta * velocity)],
+            Observable::Kinetic => vec![positive(0.5 * self.sgd.mass() * velocity)],
+            _ => {
+                let potential =
+                    modes.iter().enumerate().map(|(i, mode)| 0.5 * self.ground.curvature(i) * mode.position);
+                vec![positive(potential.sum::<f64>() + self.ground.loss_offset())]
+            }
+        }))
+    }
+
+    /// The largest learning rate with a stationary state at this momentum and weight decay; of reshuffled epochs that of their
+    /// mean at a constant curvature, beyond which points have no law.
     pub(crate) fn learning_rate_limit(&self) -> Result<f64> {
         if self.noise == Noise::Minibatch
             && let Some(law) = self.minibatch_law()?

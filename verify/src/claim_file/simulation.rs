@@ -1,14 +1,14 @@
 //! The second decision: a formula against simulated SGD, under the error budget of the run.
 //!
 //! Chains start at a draw with the exact stationary mean and covariance (for the means: displaced along every mode, at
-//! rest), one number per chain and member (mode, lag), Student t over independent chains with the guards of
-//! [`chains`](crate::statistics::chains). An exact claim is a null hypothesis. For `within = x` it is |error| <= x:
-//! supported when the interval lies inside x + MDE, refuted when it misses x. For `order = p` the bound is the error that
-//! the first decision found at the same point.
+//! rest), one number per chain and member (mode, lag). The test is a [`StudentSequence`]: its looks are declared before
+//! the chains run, so it may stop at the first that decides and go on, up to a budget, while none does. An exact claim is a
+//! null hypothesis. For `within = x` it is |error| <= x: supported when the confidence sequence lies inside x + resolution,
+//! refuted when it misses x. For `order = p` the bound is the error that the first decision found at the same point.
 
 use langevin_sim::Moments;
 use langevin_sim::observer::{
-    AutocovarianceObserver, DisplacementObserver, EnergyObserver, Observer, SnapshotObserver,
+    AutocovarianceObserver, ChainEnergies, DisplacementObserver, EnergyObserver, Observer, SnapshotObserver,
 };
 use langevin_sim::sgd::{Ensemble, GaussianNoise, MinibatchNoise, NoiseSource, Start};
 use langevin_theory::Quadratic;
@@ -16,19 +16,21 @@ use langevin_theory::discrete::{ConstantNoiseLaw, ModeMap};
 use langevin_theory::linear_algebra::covariance_root;
 use nalgebra::{DMatrix, DVector};
 
+use super::epochs::{BURN_IN, EpochObserver, EpochRecord, LONGEST_BURN_IN, Schedule};
 use super::exact::{errors_at, in_domain};
-use super::expression::{Expression, Symbol};
+use super::expression::{Expression, Point, Symbol};
 use super::grid::{Grid, middle, rounded};
 use super::observable::Observable;
 use super::reader::{Holds, UserClaim};
-use super::scene::{Scene, Truth};
+use super::scene::Scene;
 use crate::error::Result;
 use crate::ledger::Ledger;
 use crate::problem::Noise;
 use crate::progress::Progress;
 use crate::report::{CheckResult, Layer, Verdict};
-use crate::scenario::{RELAXATIONS, relaxation_steps, resolved_modes};
+use crate::scenario::{NOISE_EVENTS, RELAXATIONS, relaxation_steps, resolved_modes};
 use crate::seed::scenario_seed;
+use crate::statistics::sequence::{Sequence, StudentSequence, inclusion};
 use crate::statistics::{Finding, Rates, chains};
 use crate::tier::Tier;
 
@@ -78,16 +80,19 @@ pub(crate) struct Simulations<'a> {
 struct Member {
     mode: Option<usize>,
     lag: usize,
+    /// What the formula says; NaN where it is evaluated on each chain's own variances.
     claimed: f64,
-    truth: Truth,
+    /// What errors are relative to; without an exact law the pilot says.
+    scale: f64,
 }
 
 /// What is kept of a chain.
 enum Record {
-    Energies(langevin_sim::observer::ChainEnergies),
+    Energies(ChainEnergies),
     Displacement(Vec<f64>),
     Autocovariance(langevin_sim::observer::ChainAutocovariance),
     States(DMatrix<f64>),
+    Epochs(EpochRecord),
 }
 
 /// Chains of a scene, with what it takes to read them.
@@ -97,6 +102,10 @@ struct Chains {
     /// Displacement of the start, for means.
     displaced: Vec<f64>,
     work: f64,
+    /// Burn-in and whole epochs, with reshuffled batches.
+    schedule: Option<Schedule>,
+    /// What each chain evaluates the formula on, where the variances in it have no exact value.
+    own_variances: Option<Point>,
 }
 
 /// What a simulation said.
@@ -128,26 +137,60 @@ impl Simulations<'_> {
         if claim.observable == Observable::LearningRateLimit {
             return Ok(Simulated::None("a limit is not simulated: the exact law decides alone".into()));
         }
-        let Some((scene, steps, all_members, mut note)) = self.operating_point(claim, noise)? else {
+        let Some((scene, mut steps, mut all_members, mut note)) = self.operating_point(claim, noise)? else {
             return Ok(Simulated::None(format!(
                 "not simulated with {} noise: no point that chains resolve is inside the domain",
                 noise.name()
             )));
         };
-        if all_members.iter().any(|member| !member.claimed.is_finite()) {
+        let own_variances = scene.is_reshuffled() && scene.epochs()?.is_none() && uses_variances(&claim.expression);
+        if scene.is_reshuffled() && is_mean(claim.observable) {
+            return Ok(Simulated::None(
+                "not simulated: the mean of reshuffled epochs from a given state depends on the place in the epoch"
+                    .into(),
+            ));
+        }
+        if scene.is_reshuffled() && matches!(claim.holds, Holds::Order(_)) && scene.epochs()?.is_none() {
+            return Ok(Simulated::None(
+                "not simulated: without an exact law there is no bound on the error to test".into(),
+            ));
+        }
+        if !own_variances && all_members.iter().any(|member| !member.claimed.is_finite()) {
             return Ok(Simulated::None("not simulated: the formula has no value at the operating point".into()));
         }
         let lags = lags_of(claim);
-        let chains = self.chains(claim, &scene)?;
+        let mut chains = self.chains(claim, &scene)?;
+        if scene.is_reshuffled() {
+            let Some(schedule) = schedule(&scene, steps) else {
+                return Ok(Simulated::None("not simulated: modes relax too slowly for a burn-in".into()));
+            };
+            steps = schedule.steps(lags.last().copied().unwrap_or(0));
+            chains.schedule = Some(schedule);
+        }
+        if own_variances {
+            chains.own_variances = Some(scene.point(false)?);
+        }
+        let chains = chains;
         let run = |range: std::ops::Range<u64>| self.run(claim, &chains, &lags, range, steps);
         let values_of = |records: &[Record], member: &Member| -> Vec<f64> {
             records.iter().map(|record| value(claim, &scene, &chains, record, member)).collect()
         };
         // the pilot sets the number of chains and is left out: a sample whose size depends on its own spread is biased
         let pilot = run(0..PILOT);
+        if own_variances && !is_affine(claim, &chains, &pilot, &all_members) {
+            return Ok(Simulated::None(
+                "not simulated: there is no exact law of the variances in the formula, and it is not linear in them"
+                    .into(),
+            ));
+        }
+        let mut scale_error: f64 = 0.0;
+        for member in all_members.iter_mut().filter(|member| member.scale.is_nan()) {
+            scale_error = scale_error.max(measure_scale(claim, &scene, &chains, &pilot, member));
+        }
+        all_members.retain(|member| member.scale > 0.0 && member.scale.is_finite());
         let most = ((self.tier.most_work() / PARTS / (chains.work * (steps + OVERHEAD) as f64)) as u64).max(1000);
         let needs = |member: &Member, target: f64, rates: Rates| {
-            chains::chains_needed(&Moments::of(values_of(&pilot, member)), target, rates)
+            chains_planned(&Moments::of(values_of(&pilot, member)), target, rates)
         };
         let (rates, _) = self.rates(claim, noise, quantities(claim)[0], all_members.len())?;
         let affordable = |member: &&Member| needs(member, self.tier.single(), rates) <= most;
@@ -168,51 +211,67 @@ impl Simulations<'_> {
             let each: Vec<Vec<f64>> = members.iter().map(|member| values_of(records, member)).collect();
             (0..records.len()).map(|c| each.iter().map(|values| values[c]).sum::<f64>() / each.len() as f64).collect()
         };
-        let mut count = 0;
-        let mut targets = Vec::new();
-        for quantity in quantities(claim) {
+        let numbers_of = |quantity: &str, records: &[Record]| -> Vec<Vec<f64>> {
+            if quantity == "pooled" {
+                vec![pooled_of(records)]
+            } else {
+                members.iter().map(|member| values_of(records, member)).collect()
+            }
+        };
+        // room for a pilot that saw too little spread
+        let budget = most + most / 4;
+        let mut planned = 0;
+        let mut plans = Vec::new();
+        for &quantity in quantities(claim) {
             let (rates, target) = self.rates(claim, noise, quantity, members.len())?;
-            let need = |target: f64| {
-                if *quantity == "pooled" {
-                    chains::chains_needed(&Moments::of(pooled_of(&pilot)), target, rates)
-                } else {
-                    members.iter().map(|member| needs(member, target, rates)).max().unwrap_or(0)
-                }
-            };
+            let pilots: Vec<Moments> = numbers_of(quantity, &pilot).into_iter().map(Moments::of).collect();
+            let need = |target: f64| pilots.iter().map(|pilot| chains_planned(pilot, target, rates)).max().unwrap_or(0);
             // what cannot be had at the finer resolution is tested at the coarser one, and says so
             let fine = need(target);
             let target = if fine <= most { target } else { self.tier.single() };
-            count = count.max(need(target));
-            targets.push(target);
+            planned = planned.max(need(target));
+            plans.push((quantity, rates, target, pilots.len()));
         }
         drop(pilot);
-        let count = (count + count / 4).min(most + most / 4);
-        let records = run(PILOT..PILOT + count);
         let bound = match claim.holds {
             Holds::Exactly => None,
-            Holds::Within(bound) => Some(bound),
+            // a scale that was measured is known to its error: five of them, so that it refutes nothing
+            Holds::Within(bound) => Some(bound * (1.0 + 5.0 * scale_error)),
             Holds::Order(_) => Some(errors_at(claim, &scene)?),
         };
-        let mut checks = Vec::new();
-        for (quantity, target) in quantities(claim).iter().zip(targets) {
-            let (rates, _) = self.rates(claim, noise, quantity, members.len())?;
-            let findings: Vec<Finding> = if *quantity == "pooled" {
-                vec![chains::test(&pooled_of(&records), rates)]
-            } else {
-                members.iter().map(|member| chains::test(&values_of(&records, member), rates)).collect()
-            };
-            // the guards look at centred numbers, which are the same whatever is claimed: what they stop can be left out
-            let mut kept: Vec<usize> = (0..findings.len()).filter(|&i| findings[i].untestable.is_none()).collect();
-            if kept.is_empty() {
-                kept = (0..findings.len()).collect();
+        let mut tests = Vec::new();
+        for (quantity, rates, target, size) in plans {
+            let sequence = StudentSequence::around(planned, budget, rates)?;
+            tests.push(RunningTest { quantity, rates, target, bound, members: vec![sequence; size] });
+        }
+        let looks =
+            tests.first().and_then(|test| test.members.first()).map_or_else(Vec::new, |one| one.looks().to_vec());
+        let mut stopping = Stopping { chains: 0, steps, look: 0, looks: looks.len(), planned, most: budget };
+        for look in looks {
+            let records = run(PILOT + stopping.chains..PILOT + look);
+            (stopping.chains, stopping.look) = (look, stopping.look + 1);
+            for test in &mut tests {
+                let numbers = numbers_of(test.quantity, &records);
+                if numbers.iter().flatten().any(|number| !number.is_finite()) {
+                    return Ok(Simulated::None(format!(
+                        "not simulated with {} noise: chains leave the range of doubles",
+                        noise.name()
+                    )));
+                }
+                for (sequence, numbers) in test.members.iter_mut().zip(numbers) {
+                    sequence.add(&numbers)?;
+                }
             }
-            let stopped = findings.len() - kept.len();
-            let findings: Vec<Finding> = kept.iter().map(|&index| findings[index].clone()).collect();
-            let left = format!("{stopped} values are left to the exact law: a guard stopped their test");
-            let parts: Vec<&str> = note.as_deref().into_iter().chain((stopped > 0).then_some(left.as_str())).collect();
-            let note = (!parts.is_empty()).then(|| parts.join("; "));
-            let names = |index: usize| match kept.get(index).and_then(|&index| members.get(index)) {
-                Some(Member { mode: Some(mode), lag, .. }) if *quantity == "modes" => {
+            let verdicts: Vec<Verdict> = tests.iter().map(|test| test.judge(look >= planned).verdict).collect();
+            if verdicts.contains(&Verdict::Refuted) || verdicts.iter().all(|verdict| *verdict == Verdict::Supported) {
+                break;
+            }
+        }
+        let mut checks = Vec::new();
+        for test in &tests {
+            let judged = test.judge(stopping.chains >= planned);
+            let names = |index: usize| match members.get(index) {
+                Some(Member { mode: Some(mode), lag, .. }) if test.quantity == "modes" => {
                     let steps = claim.observable.takes_lag().then(|| format!(", k = {}", lags[*lag]));
                     format!(
                         "mode {}, eta h = {:.3e}{}",
@@ -221,22 +280,12 @@ impl Simulations<'_> {
                         steps.unwrap_or_default()
                     )
                 }
-                Some(Member { lag, .. }) if claim.observable.takes_lag() && *quantity == "total" => {
+                Some(Member { lag, .. }) if claim.observable.takes_lag() && test.quantity == "total" => {
                     format!("k = {}", lags[*lag])
                 }
                 _ => "all".into(),
             };
-            checks.push(self.check(
-                claim,
-                noise,
-                quantity,
-                &findings,
-                (rates, target),
-                bound,
-                &scene,
-                names,
-                CheckNote { chains: records.len() as u64, steps, note },
-            )?);
+            checks.push(self.check(claim, noise, test, &judged, &scene, names, &stopping, note.as_deref())?);
         }
         Ok(Simulated::Checks(checks))
     }
@@ -256,73 +305,49 @@ impl Simulations<'_> {
         &self,
         claim: &UserClaim,
         noise: Noise,
-        quantity: &str,
-        findings: &[Finding],
-        (rates, target): (Rates, f64),
-        bound: Option<f64>,
+        test: &RunningTest,
+        judged: &Judged,
         scene: &Scene,
         name: impl Fn(usize) -> String,
-        note: CheckNote,
+        stopping: &Stopping,
+        note: Option<&str>,
     ) -> Result<CheckResult> {
-        let each: Vec<Verdict> = findings
-            .iter()
-            .map(|finding| match bound {
-                None => finding.verdict(rates.alpha, target),
-                Some(bound) => inclusion(finding, bound, target),
-            })
-            .collect();
-        // the member that says most against the claim
-        let rank = |index: usize| {
-            let finding = &findings[index];
-            let refutes = each[index] == Verdict::Refuted;
-            match bound {
-                None => (refutes, -finding.p_value),
-                Some(_) => (refutes, finding.effect.abs()),
-            }
-        };
-        let strongest =
-            (0..findings.len()).max_by(|&i, &j| rank(i).0.cmp(&rank(j).0).then(rank(i).1.total_cmp(&rank(j).1)));
-        let verdict = if each.contains(&Verdict::Refuted) {
-            Verdict::Refuted
-        } else if each.is_empty() || each.contains(&Verdict::Undecided) {
-            Verdict::Undecided
-        } else {
-            Verdict::Supported
-        };
-        let id = check_id(claim, noise, quantity);
+        let Judged { kept, findings, strongest, verdict } = judged;
+        let id = check_id(claim, noise, test.quantity);
         let size = findings.len();
         let pick = strongest.map(|index| &findings[index]);
         let untestable = findings.iter().find_map(|finding| finding.untestable.clone());
         let family = self.ledger.rates(&id)?;
         let sgd = &scene.sgd;
+        let stopped = test.members.len() - kept.len();
         let notes: Vec<String> = [
             Some(format!(
-                "{}: eta = {}, beta = {}, lambda = {}, S = {}, {}; {} chains of {} steps",
+                "{}: eta = {}, beta = {}, lambda = {}, S = {}, {}; {stopping}",
                 scene.ground.name,
                 sgd.learning_rate(),
                 sgd.momentum(),
                 sgd.weight_decay(),
                 sgd.batch_size(),
                 scene.sampling.name(),
-                note.chains,
-                note.steps
             )),
-            bound.map(|bound| format!("tested against |error| <= {bound:.3e}")),
-            note.note,
-            untestable.map(|reason| format!("untestable: {reason}")),
+            test.bound.map(|bound| format!("tested against |error| <= {bound:.3e}")),
+            note.map(str::to_owned),
+            (stopped > 0).then(|| format!("{stopped} values are left to the exact law: a guard stopped their test")),
+            untestable.as_ref().map(|reason| format!("untestable: {reason}")),
         ]
         .into_iter()
         .flatten()
         .collect();
         Ok(CheckResult {
             purpose: None,
-            scenario: format!("{}-simulation", noise.name()),
+            scenario: simulation_scenario(claim, noise),
             layer: Layer::L2,
-            method: "Student t over chains".into(),
-            quantity: match (quantity, strongest) {
+            method: "group-sequential Student t over chains".into(),
+            quantity: match (test.quantity, strongest) {
                 ("pooled", _) => format!("{}, measured - claimed, mean over modes", claim.observable_text()),
                 (_, Some(index)) => {
-                    format!("{}, measured - claimed (largest departure: {})", claim.observable_text(), name(index))
+                    let member = name(kept[*index]);
+                    format!("{}, measured - claimed (largest departure: {member})", claim.observable_text())
                 }
                 _ => claim.observable_text(),
             },
@@ -336,15 +361,14 @@ impl Simulations<'_> {
                 .filter(|effect| effect.is_finite()),
             power: Some(family.power),
             alpha: Some(family.alpha),
-            p_value: match bound {
-                None => pick.map(|finding| (finding.p_value * size as f64).min(1.0)),
-                Some(_) => None,
-            },
+            // of every member: those that a guard stopped have their share of the level too
+            p_value: pick.map(|finding| (finding.p_value * test.members.len() as f64).min(1.0)),
             e_value: None,
             tolerance: None,
-            samples: note.chains,
+            samples: stopping.chains,
             family_size: size as u64,
-            verdict,
+            verdict: *verdict,
+            untestable,
             note: Some(notes.join("; ")),
             replay: format!("{}@claim:{}#{}", self.token, self.files, claim.id),
             id,
@@ -423,20 +447,28 @@ impl Simulations<'_> {
     ) -> Result<Option<(Scene, u64, Vec<Member>, Option<String>)>> {
         for scene in scenes {
             let Some(slowest) = slowest_inside(claim, &scene)? else { continue };
-            let Some(laws) = scene.laws()? else { continue };
-            let maps: Vec<ModeMap> = laws.iter().map(|law| *law.map()).collect();
+            if !scene.is_reshuffled() && scene.laws()?.is_none() {
+                continue;
+            }
+            let (eta, momentum) = (scene.sgd.learning_rate(), scene.sgd.momentum());
+            let modes = 0..scene.ground.eigenvalues.len();
+            let maps: Vec<ModeMap> =
+                modes.map(|mode| ModeMap::new(eta, momentum, scene.ground.curvature(mode))).collect();
             let means = is_mean(claim.observable);
             let lags = lags_of(claim);
             let longest = lags.last().copied().unwrap_or(0);
-            let steps = if means {
-                longest
-            } else {
-                ((RELAXATIONS * slowest).ceil().min(STEPS[1] as f64) as u64).clamp(STEPS[0], STEPS[1]).max(4 * longest)
-            };
             let events: Vec<f64> = match &scene.ground.prepared {
                 Some(prepared) if noise == Noise::Minibatch => prepared.noise_events(&scene.sgd, 0),
                 _ => vec![f64::INFINITY; maps.len()],
             };
+            let mut steps = if means {
+                longest
+            } else {
+                ((RELAXATIONS * slowest).ceil().min(STEPS[1] as f64) as u64).clamp(STEPS[0], STEPS[1]).max(4 * longest)
+            };
+            if !means {
+                steps = steps.max(steps_of_noise(&events, steps));
+            }
             let (resolved, note) =
                 if means { ((0..maps.len()).collect(), None) } else { resolved_modes(&maps, &events, steps) };
             let members = members(claim, &scene, &lags, &resolved)?;
@@ -452,6 +484,15 @@ impl Simulations<'_> {
         let seed = scenario_seed(self.seed, &check_id(claim, scene.noise, "chains"));
         let sgd = &scene.sgd;
         let modes = scene.ground.eigenvalues.len();
+        if let Some(prepared) = scene.ground.prepared.as_ref().filter(|_| scene.is_reshuffled()) {
+            let noise = MinibatchNoise::new(&prepared.rotated, sgd, scene.sampling)?;
+            let minimum = prepared.minimum_in_eigenbasis(sgd.weight_decay());
+            let centre = minimum.column(0).as_slice().to_vec();
+            let work = 300.0 + 2.0 * (sgd.batch_size() * centre.len()) as f64;
+            let ensemble = Ensemble::new(NoiseSource::Minibatch(noise), sgd, Start::Fixed(minimum), seed)?;
+            let displaced = vec![0.0; centre.len()];
+            return Ok(Chains { ensemble, centre, displaced, work, schedule: None, own_variances: None });
+        }
         let (source, centre, covariance, width, work) = match (&scene.noise, scene.minibatch_law()?) {
             (Noise::Minibatch, Some(law)) => {
                 let Some(prepared) = &scene.ground.prepared else {
@@ -495,7 +536,8 @@ impl Simulations<'_> {
             Start::Gaussian { mean: DMatrix::from_fn(width, 1, |i, _| centre[i]), roots }
         };
         let ensemble = Ensemble::new(source, sgd, start, seed)?;
-        Ok(Chains { ensemble, centre: centre.as_slice().to_vec(), displaced, work })
+        let centre = centre.as_slice().to_vec();
+        Ok(Chains { ensemble, centre, displaced, work, schedule: None, own_variances: None })
     }
 
     fn run(
@@ -506,6 +548,10 @@ impl Simulations<'_> {
         range: std::ops::Range<u64>,
         steps: u64,
     ) -> Vec<Record> {
+        if let Some(schedule) = chains.schedule {
+            let observer = || EpochObserver::new(claim.observable, schedule, lags, &chains.centre);
+            return self.collect(chains, range, steps, observer, Record::Epochs);
+        }
         let width = chains.centre.len();
         // origins twice per relaxation time of the fastest modes gain little over these
         let spacing = (steps / 64).max(1);
@@ -547,24 +593,131 @@ impl Simulations<'_> {
     }
 }
 
-struct CheckNote {
-    chains: u64,
-    steps: u64,
-    note: Option<String>,
+/// Chains that a sequence must plan for: those of a single test at the level of the planned look.
+fn chains_planned(pilot: &Moments, effect: f64, rates: Rates) -> u64 {
+    chains::chains_needed(pilot, effect, Rates { alpha: rates.alpha * StudentSequence::PLANNED_SHARE, ..rates })
 }
 
-/// H0: |error| <= bound. A test that a guard stopped says nothing.
-fn inclusion(finding: &Finding, bound: f64, resolution: f64) -> Verdict {
-    let [low, high] = finding.interval;
-    if finding.untestable.is_some() || low.is_nan() || high.is_nan() {
-        Verdict::Undecided
-    } else if low > bound || high < -bound {
-        Verdict::Refuted
-    } else if low >= -(bound + resolution) && high <= bound + resolution {
-        Verdict::Supported
-    } else {
-        Verdict::Undecided
+/// One quantity under test.
+struct RunningTest {
+    quantity: &'static str,
+    /// Of one member.
+    rates: Rates,
+    /// Resolution that counts as decided.
+    target: f64,
+    /// H0 is |error| <= bound; an error of 0 without one.
+    bound: Option<f64>,
+    members: Vec<StudentSequence>,
+}
+
+/// What the values so far say about a quantity.
+struct Judged {
+    /// Members that are judged.
+    kept: Vec<usize>,
+    /// Theirs.
+    findings: Vec<Finding>,
+    /// Place of the finding that says most against the claim.
+    strongest: Option<usize>,
+    verdict: Verdict,
+}
+
+impl RunningTest {
+    /// From the planned look on, members that a guard stops are left out unless it stops all of them: guards look at centred
+    /// numbers, which are the same whatever is claimed.
+    fn judge(&self, past_plan: bool) -> Judged {
+        let all = 0..self.members.len();
+        let mut kept: Vec<usize> = all.clone().filter(|&i| self.members[i].untestable().is_none()).collect();
+        if kept.is_empty() || !past_plan {
+            kept = all.collect();
+        }
+        let findings: Vec<Finding> = kept
+            .iter()
+            .map(|&member| {
+                let sequence = &self.members[member];
+                let p_value = sequence.p_value_within(self.bound.unwrap_or(0.0));
+                Finding { p_value, ..Sequence::from(sequence.clone()).finding() }
+            })
+            .collect();
+        let each: Vec<Verdict> = findings
+            .iter()
+            .map(|finding| match self.bound {
+                _ if finding.untestable.is_some() => Verdict::Undecided,
+                None => finding.verdict(self.rates.alpha, self.target),
+                Some(bound) => inclusion(finding.interval, bound, self.target),
+            })
+            .collect();
+        // the member that says most against the claim
+        let rank =
+            |index: usize| (each[index] == Verdict::Refuted, -findings[index].p_value, findings[index].effect.abs());
+        let strongest = (0..findings.len()).max_by(|&i, &j| {
+            let (a, b) = (rank(i), rank(j));
+            a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)).then(a.2.total_cmp(&b.2))
+        });
+        let verdict = if each.contains(&Verdict::Refuted) {
+            Verdict::Refuted
+        } else if each.is_empty() || each.contains(&Verdict::Undecided) {
+            Verdict::Undecided
+        } else {
+            Verdict::Supported
+        };
+        Judged { kept, findings, strongest, verdict }
     }
+}
+
+/// Where the looks at a simulation ended.
+struct Stopping {
+    chains: u64,
+    steps: u64,
+    look: usize,
+    looks: usize,
+    planned: u64,
+    most: u64,
+}
+
+impl std::fmt::Display for Stopping {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { chains, steps, look, looks, planned, most } = self;
+        write!(
+            formatter,
+            "{chains} chains of {steps} steps (stopped at look {look} of {looks}; {planned} were planned, {most} allowed)"
+        )
+    }
+}
+
+/// `claim/noise-simulation`: what the progress calls it, so that its time can be told.
+pub(crate) fn simulation_scenario(claim: &UserClaim, noise: Noise) -> String {
+    format!("{}/{}-simulation", claim.id, noise.name())
+}
+
+/// Steps in which all modes see enough samples that carry their noise, where that is not long; if chains of `steps` resolve
+/// none of them, the steps in which one does.
+fn steps_of_noise(events: &[f64], steps: u64) -> u64 {
+    let needed = |events: f64| NOISE_EVENTS / events;
+    let all = events.iter().copied().map(needed).fold(0.0, f64::max);
+    let one = events.iter().copied().map(needed).fold(f64::INFINITY, f64::min);
+    let longest = STEPS[1] as f64;
+    if all <= 0.5 * longest {
+        all.ceil() as u64
+    } else if one > steps as f64 && one <= longest {
+        one.ceil() as u64
+    } else {
+        0
+    }
+}
+
+/// When chains of reshuffled epochs are read; none if the burn-in would be too long.
+fn schedule(scene: &Scene, steps: u64) -> Option<Schedule> {
+    let (eta, momentum) = (scene.sgd.learning_rate(), scene.sgd.momentum());
+    let slowest = (0..scene.ground.eigenvalues.len())
+        .map(|mode| relaxation_steps(&ModeMap::new(eta, momentum, scene.ground.curvature(mode))))
+        .fold(1.0, f64::max);
+    let batches = (scene.ground.samples / scene.sgd.batch_size()) as u64;
+    let burn_in = BURN_IN * slowest;
+    (burn_in <= LONGEST_BURN_IN).then(|| Schedule::new(burn_in.ceil() as u64, steps, batches.max(1)))
+}
+
+fn uses_variances(expression: &Expression) -> bool {
+    expression.uses(Symbol::PositionVariance) || expression.uses(Symbol::VelocityVariance)
 }
 
 fn is_mean(observable: Observable) -> bool {
@@ -597,10 +750,7 @@ fn usual(
 
 /// Relaxation steps of the slowest mode that chains can resolve inside the domain; none if there is none.
 fn slowest_inside(claim: &UserClaim, scene: &Scene) -> Result<Option<f64>> {
-    let variances = |expression: &Expression| {
-        expression.uses(Symbol::PositionVariance) || expression.uses(Symbol::VelocityVariance)
-    };
-    let mut point = scene.point(claim.domain.as_ref().is_some_and(variances))?;
+    let mut point = scene.point(claim.domain.as_ref().is_some_and(uses_variances))?;
     let sgd = &scene.sgd;
     let per_mode = claim.observable.is_of_a_mode();
     let longest = STEPS[1] as f64 / RELAXATIONS;
@@ -622,22 +772,26 @@ fn slowest_inside(claim: &UserClaim, scene: &Scene) -> Result<Option<f64>> {
 }
 
 fn members(claim: &UserClaim, scene: &Scene, lags: &[u64], resolved: &[usize]) -> Result<Vec<Member>> {
-    let variances = |expression: &Expression| {
-        expression.uses(Symbol::PositionVariance) || expression.uses(Symbol::VelocityVariance)
-    };
-    let needs = variances(&claim.expression) || claim.domain.as_ref().is_some_and(variances);
+    let needs = uses_variances(&claim.expression) || claim.domain.as_ref().is_some_and(uses_variances);
     let mut point = scene.point(needs)?;
     let mut found = Vec::new();
     for (lag, &steps) in lags.iter().enumerate() {
         point.set(Symbol::Lag, steps as f64);
-        let Some(truths) = scene.truth(claim.observable, steps)? else { return Ok(Vec::new()) };
+        let truths = scene.truth(claim.observable, steps)?;
+        if truths.is_none() && !scene.is_reshuffled() {
+            return Ok(Vec::new());
+        }
         let modes: Vec<Option<usize>> =
             if claim.observable.is_of_a_mode() { resolved.iter().copied().map(Some).collect() } else { vec![None] };
         for mode in modes {
             if !in_domain(claim, &point, mode) {
                 continue;
             }
-            let truth = truths[mode.unwrap_or(0)];
+            let claimed = claim.expression.evaluate(&point, mode).value;
+            let Some(truth) = truths.as_ref().map(|truths| truths[mode.unwrap_or(0)]) else {
+                found.push(Member { mode, lag, claimed, scale: f64::NAN });
+                continue;
+            };
             // curves that have decayed cannot be measured relative to themselves
             let start = match claim.observable {
                 Observable::MeanTheta => 1.0,
@@ -647,7 +801,7 @@ fn members(claim: &UserClaim, scene: &Scene, lags: &[u64], resolved: &[usize]) -
                 _ => 0.0,
             };
             if truth.scale > 0.2 * start && truth.scale > 0.0 {
-                found.push(Member { mode, lag, claimed: claim.expression.evaluate(&point, mode).value, truth });
+                found.push(Member { mode, lag, claimed, scale: truth.scale });
             }
         }
     }
@@ -656,19 +810,96 @@ fn members(claim: &UserClaim, scene: &Scene, lags: &[u64], resolved: &[usize]) -
 
 /// (measured - claimed) / scale of one chain.
 fn value(claim: &UserClaim, scene: &Scene, chains: &Chains, record: &Record, member: &Member) -> f64 {
+    let claimed = match (&chains.own_variances, record) {
+        (Some(point), Record::Epochs(epochs)) => claimed_by(claim, point, &epochs.energies, member),
+        _ => member.claimed,
+    };
+    (measured(claim, scene, chains, record, member) - claimed) / member.scale
+}
+
+/// The formula on the variances of a chain.
+fn claimed_by(claim: &UserClaim, point: &Point, energies: &ChainEnergies, member: &Member) -> f64 {
+    let mut point = point.clone();
+    point.set(Symbol::Lag, lags_of(claim).get(member.lag).map_or(0.0, |lag| *lag as f64));
+    for mode in 0..point.modes.len() {
+        point.set_of_mode(mode, Symbol::PositionVariance, energies.position[mode]);
+        point.set_of_mode(mode, Symbol::VelocityVariance, energies.velocity[mode]);
+    }
+    claim.expression.evaluate(&point, member.mode).value
+}
+
+/// Whether a formula is linear in the variances, so that its mean over chains is its value at their means: at the middle
+/// between two chains it is the mean of both.
+fn is_affine(claim: &UserClaim, chains: &Chains, pilot: &[Record], members: &[Member]) -> bool {
+    let Some(point) = &chains.own_variances else { return true };
+    let energies = |record: &Record| match record {
+        Record::Epochs(epochs) => Some(epochs.energies.clone()),
+        _ => None,
+    };
+    pilot.chunks_exact(2).take(8).all(|pair| {
+        let (Some(one), Some(other)) = (energies(&pair[0]), energies(&pair[1])) else { return false };
+        let middle = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| 0.5 * (a + b)).collect();
+        let between = ChainEnergies {
+            position: middle(&one.position, &other.position),
+            velocity: middle(&one.velocity, &other.velocity),
+            cross: middle(&one.cross, &other.cross),
+        };
+        members.iter().all(|member| {
+            let of = |energies: &ChainEnergies| claimed_by(claim, point, energies, member);
+            let (a, b, c) = (of(&one), of(&other), of(&between));
+            (c - 0.5 * (a + b)).abs() <= 1e-9 * (a.abs() + b.abs())
+        })
+    })
+}
+
+/// Without an exact law errors are relative to what the pilot measured, or to the natural size of what may be zero. Gives the
+/// relative standard error of that.
+fn measure_scale(claim: &UserClaim, scene: &Scene, chains: &Chains, pilot: &[Record], member: &mut Member) -> f64 {
+    let found = Moments::of(pilot.iter().map(|record| measured(claim, scene, chains, record, member)));
+    let mode = member.mode.unwrap_or(0);
+    let energy = |pick: fn(&ChainEnergies) -> &Vec<f64>| {
+        Moments::of(pilot.iter().map(|record| match record {
+            Record::Epochs(epochs) => pick(&epochs.energies)[mode],
+            _ => f64::NAN,
+        }))
+    };
+    let (position, velocity) = (energy(|energies| &energies.position), energy(|energies| &energies.velocity));
+    let relative = |moments: &Moments| moments.standard_error() / moments.mean();
+    let (scale, error) = match claim.observable {
+        Observable::CovThetaV => {
+            ((position.mean() * velocity.mean()).sqrt(), 0.5 * (relative(&position) + relative(&velocity)))
+        }
+        Observable::AutocovTheta => (position.mean(), relative(&position)),
+        Observable::AutocovV => (velocity.mean(), relative(&velocity)),
+        _ => (found.mean(), relative(&found)),
+    };
+    member.scale = scale;
+    error.abs()
+}
+
+/// What a chain measured.
+fn measured(claim: &UserClaim, scene: &Scene, chains: &Chains, record: &Record, member: &Member) -> f64 {
     let mode = member.mode.unwrap_or(0);
     let width = chains.centre.len();
     let modes = scene.ground.eigenvalues.len();
-    let measured = match record {
-        Record::Energies(energies) => match claim.observable {
-            Observable::VarTheta => energies.position[mode],
-            Observable::VarV => energies.velocity[mode],
-            Observable::CovThetaV => energies.cross[mode],
-            Observable::ExcessLoss => {
-                let loss: f64 = (0..modes).map(|i| 0.5 * scene.ground.curvature(i) * energies.position[i]).sum();
-                loss + scene.ground.loss_offset()
-            }
-            _ => 0.5 * scene.sgd.mass() * energies.velocity[..modes].iter().sum::<f64>(),
+    let of_energies = |energies: &ChainEnergies| match claim.observable {
+        Observable::VarTheta => energies.position[mode],
+        Observable::VarV => energies.velocity[mode],
+        Observable::CovThetaV => energies.cross[mode],
+        Observable::ExcessLoss => {
+            let loss: f64 = (0..modes).map(|i| 0.5 * scene.ground.curvature(i) * energies.position[i]).sum();
+            loss + scene.ground.loss_offset()
+        }
+        Observable::Speed => scene.sgd.learning_rate().powi(2) * energies.velocity[..modes].iter().sum::<f64>(),
+        _ => 0.5 * scene.sgd.mass() * energies.velocity[..modes].iter().sum::<f64>(),
+    };
+    match record {
+        Record::Energies(energies) => of_energies(energies),
+        Record::Epochs(epochs) => match claim.observable {
+            Observable::Msd => epochs.displacement.get(member.lag).copied().unwrap_or(f64::NAN),
+            Observable::AutocovTheta => epochs.products.get(member.lag).map_or(f64::NAN, |one| one.position[mode]),
+            Observable::AutocovV => epochs.products.get(member.lag).map_or(f64::NAN, |one| one.velocity[mode]),
+            _ => of_energies(&epochs.energies),
         },
         Record::Displacement(values) => values.get(member.lag).copied().unwrap_or(f64::NAN),
         Record::Autocovariance(products) => {
@@ -681,6 +912,5 @@ fn value(claim: &UserClaim, scene: &Scene, chains: &Chains, record: &Record, mem
             let centre = if claim.observable == Observable::MeanTheta { chains.centre[mode] } else { 0.0 };
             (states[(member.lag, column)] - centre) / chains.displaced[mode]
         }
-    };
-    (measured - member.claimed) / member.truth.scale
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::claim_file::check::percent;
+use crate::claim_file::check::{exact_scenario, percent};
 use crate::claim_file::outcome::{ClaimOutcome, ClaimsReport, Departure, ErrorMap, ExactOutcome, Place};
 use crate::claim_file::reader::Holds;
 use crate::report::{
@@ -202,7 +202,7 @@ fn exact_check(outcome: &ClaimOutcome, part: &ExactOutcome) -> CheckResult {
     CheckResult {
         purpose: None,
         id: format!("{}/{}/exact", outcome.id, part.noise),
-        scenario: format!("{}-exact-law", part.noise),
+        scenario: exact_scenario(&outcome.id, &part.noise),
         layer: Layer::L0,
         method: "deterministic".into(),
         quantity: format!("{}, claimed / exact - 1 over {} values", outcome.observable, part.values),
@@ -218,6 +218,7 @@ fn exact_check(outcome: &ClaimOutcome, part: &ExactOutcome) -> CheckResult {
         samples: 0,
         family_size: part.values,
         verdict: part.verdict,
+        untestable: None,
         note: Some(notes.into_iter().flatten().collect::<Vec<_>>().join("; ")),
         replay: outcome.simulation.first().map_or_else(String::new, |check| check.replay.clone()),
     }
@@ -272,6 +273,7 @@ pub(super) fn as_report(report: &ClaimsReport) -> Report {
         },
         claims,
         scenarios: Vec::new(),
+        diagnostics: Vec::new(),
         kill_matrix: KillMatrix::default(),
         predictions: report.predictions.clone(),
         baseline: report.baseline.clone(),

@@ -12,8 +12,8 @@ use super::{RenderError, mathematics, plots};
 use crate::baseline::BaselineComparison;
 use crate::evidence::AccumulatedEvidence;
 use crate::report::{
-    CheckResult, ClaimResult, Expectation, KillCell, KillOutcome, MutantResult, PaperSetting, Report, ScenarioSummary,
-    Verdict,
+    ChainDiagnostics, CheckResult, ClaimResult, Expectation, KillCell, KillOutcome, MutantResult, PaperSetting, Report,
+    ScenarioSummary, Verdict,
 };
 
 /// Renders the page.
@@ -40,6 +40,7 @@ struct Page<'a> {
     sections: Vec<Section<'a>>,
     kills: Option<Kills<'a>>,
     scenarios: Vec<Scenario<'a>>,
+    diagnostics: Vec<Diagnosed<'a>>,
     settings: Vec<Setting>,
     family_wise_error: String,
 }
@@ -160,6 +161,7 @@ impl<'a> Page<'a> {
             sections: sections(claims),
             kills: Kills::new(report),
             scenarios: report.scenarios.iter().map(Scenario::new).collect(),
+            diagnostics: report.diagnostics.iter().map(Diagnosed::new).collect(),
             settings: report.paper_settings.iter().map(Setting::new).collect(),
             family_wise_error: setting(report.family_wise_error, PAGE),
         }
@@ -346,6 +348,34 @@ impl<'a> Scenario<'a> {
             spectral_radius: optional(result.spectral_radius, |value| significant(value, 6, PAGE)),
             sde_error_assumption3: optional(result.sde_error_assumption3, percentage),
             sde_error_true_noise: optional(result.sde_error_true_noise, percentage),
+        }
+    }
+}
+
+/// Diagnostics of long chains, as text.
+struct Diagnosed<'a> {
+    result: &'a ChainDiagnostics,
+    draws: String,
+    departure: String,
+    standard_error: String,
+    rank_r_hat: String,
+    folded_r_hat: String,
+    bulk_size: String,
+    tail_size: String,
+}
+
+impl<'a> Diagnosed<'a> {
+    fn new(result: &'a ChainDiagnostics) -> Self {
+        let relative = |value: f64| significant(100.0 * value / result.exact, 3, PAGE) + percent(PAGE);
+        Self {
+            result,
+            draws: format!("{} × {}", count(result.chains), count(result.draws)),
+            departure: relative(result.mean - result.exact),
+            standard_error: relative(result.standard_error),
+            rank_r_hat: format!("{:.3}", result.rank_r_hat),
+            folded_r_hat: format!("{:.3}", result.folded_r_hat),
+            bulk_size: format!("{:.0}", result.bulk_size),
+            tail_size: format!("{:.0}", result.tail_size),
         }
     }
 }

@@ -24,6 +24,7 @@ pub(super) fn render(report: &Report) -> String {
         claims(report, Expectation::Supported, "Theory that must hold"),
         claims(report, Expectation::Refuted, "Wrong theories that must be refuted"),
         kill_matrix(report),
+        diagnostics(report),
     ]
     .concat()
 }
@@ -126,6 +127,38 @@ fn kill_matrix(report: &Report) -> String {
         "\n## Kill matrix\n\n{}. Shifts are in minimum detectable effects.\n\n| | mutant | killed by | best killer | shift |\n\
          |---|---|---|---|---|\n{}",
         escape(&line),
+        rows.concat()
+    )
+}
+
+/// Diagnostics of long chains: one line per chain.
+fn diagnostics(report: &Report) -> String {
+    if report.diagnostics.is_empty() {
+        return String::new();
+    }
+    let rows: Vec<String> = report
+        .diagnostics
+        .iter()
+        .map(|one| {
+            format!(
+                "| {} | {} | {} x {} | {:+.2} % | {:.2} % | {:.3} | {:.3} | {:.0} | {:.0} |\n",
+                escape(&one.scenario),
+                escape(&one.quantity),
+                one.chains,
+                one.draws,
+                100.0 * (one.mean / one.exact - 1.0),
+                100.0 * one.standard_error / one.exact,
+                one.rank_r_hat,
+                one.folded_r_hat,
+                one.bulk_size,
+                one.tail_size
+            )
+        })
+        .collect();
+    format!(
+        "\n## Long chains\n\nFor information; no verdict rests on it.\n\n| scenario | quantity | chains x states | mean - exact | \
+         standard error | R-hat | R-hat, folded | effective size, bulk | effective size, tails |\n\
+         |---|---|---:|---:|---:|---:|---:|---:|---:|\n{}",
         rows.concat()
     )
 }

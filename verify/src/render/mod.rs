@@ -94,13 +94,13 @@ pub fn claims_text(report: &ClaimsReport) -> String {
     claims::text(report)
 }
 
-/// Verdicts about claims of a user as JUnit XML, in the form of [`junit()`].
+/// Verdicts about claims of a user as JUnit XML, in the form of [`junit_timed`].
 ///
 /// # Errors
 ///
 /// [`RenderError::Junit`] if the XML cannot be written.
-pub fn claims_junit(report: &ClaimsReport) -> Result<String, RenderError> {
-    junit::render(&claims::as_report(report), &BTreeMap::new())
+pub fn claims_junit(report: &ClaimsReport, timings: &BTreeMap<String, Duration>) -> Result<String, RenderError> {
+    junit::render(&claims::as_report(report), timings)
 }
 
 /// Verdicts on claims of a user in the form of a report on built-in claims.

@@ -5,6 +5,9 @@
 use langevin_theory::{Hyperparameters, LeastSquares, Sampling};
 use nalgebra::{DMatrix, DVector};
 
+use crate::statistics::Untestable;
+use crate::statistics::catoni::TheoryVariance;
+
 /// The equally likely maps of a small problem.
 pub(super) struct EnumeratedMaps {
     maps: Vec<DMatrix<f64>>,
@@ -80,9 +83,23 @@ impl EnumeratedMaps {
         growth
     }
 
+    /// The variance of [`Self::variance_of_average`] for a test, if fourth moments contract.
+    pub(super) fn gated_variances(
+        &self,
+        second: &DMatrix<f64>,
+        weights: &[DMatrix<f64>],
+        steps: u64,
+    ) -> Result<Vec<TheoryVariance>, Untestable> {
+        let growth = self.fourth_moment_growth();
+        // the gate goes first: the variance of a process whose fourth moments grow means nothing
+        TheoryVariance::gated(1.0, growth)?;
+        let variances = weights.iter().map(|weight| self.variance_of_average(second, weight, steps));
+        variances.map(|variance| TheoryVariance::gated(variance, growth)).collect()
+    }
+
     /// Variance of (1/(n+1)) sum_{k=0}^{n} y_k^T W y_k for chains that start at a Gaussian draw with this second moment
     /// (mean (1, 0, ..., 0)).
-    pub(super) fn variance_of_average(&self, second: &DMatrix<f64>, weight: &DMatrix<f64>, steps: u64) -> f64 {
+    fn variance_of_average(&self, second: &DMatrix<f64>, weight: &DMatrix<f64>, steps: u64) -> f64 {
         let mut mean = DVector::zeros(self.size);
         mean[0] = 1.0;
         // futures[j] = sum over i = 1..=j of the weight carried i steps back
@@ -270,5 +287,12 @@ mod tests {
             sides[usize::from(exact > 1.0)] = true;
         }
         assert_eq!(sides, [true, true], "both contraction and growth must be met");
+        let gate = |rate: f64| {
+            let sgd = Hyperparameters::new(rate, 0.5, 0.1, 1).unwrap();
+            let maps = EnumeratedMaps::new(&data, &sgd, Sampling::WithReplacement, &DMatrix::zeros(1, 1));
+            maps.gated_variances(&DMatrix::identity(3, 3), &[DMatrix::identity(3, 3)], 5)
+        };
+        assert!(gate(0.1).is_ok_and(|variances| variances[0].value() > 0.0));
+        assert!(matches!(gate(1.5), Err(Untestable::FourthMoments { growth }) if growth > 1.0));
     }
 }

@@ -480,6 +480,10 @@ impl Scenario for GaussianExact {
         ])
     }
 
+    fn has_scores(&self) -> bool {
+        true
+    }
+
     fn run(&self, context: &Context<'_>) -> Result<Outcome> {
         let law = self.law()?;
         let covariance = law.stationary_covariance_in_eigenbasis()?;
@@ -547,6 +551,13 @@ impl Scenario for GaussianExact {
             sde_error_true_noise: Some(worst),
             seed: context.seed_of(&self.id),
         };
-        Ok(Outcome { checks, kills, summary: Some(summary), ..Outcome::default() })
+        // coordinates of whitened states are independent
+        let scores = snapshots.states.last().map_or_else(Vec::new, |states| {
+            let whitened = states * &right.whitening;
+            let degrees = whitened.nrows() as f64;
+            let squares = whitened.column_iter().map(|column| column.norm_squared());
+            squares.map(|sum| Tested::ChiSquare { sum, degrees }.p_value()).collect()
+        });
+        Ok(Outcome { checks, kills, summary: Some(summary), scores, ..Outcome::default() })
     }
 }

@@ -406,8 +406,8 @@ impl Scenario for Identities {
         Ok(Outcome {
             checks,
             kills,
-            summary: None,
             figures: Figures { damping: Some(self.damping_figure()), ..Figures::default() },
+            ..Outcome::default()
         })
     }
 }

@@ -5,10 +5,12 @@ mod edge;
 mod gaussian;
 mod identities;
 mod kills;
+mod long_chains;
 mod ornstein_uhlenbeck;
 mod oscillation;
 mod reshuffled;
 mod rotation;
+pub(crate) mod scores;
 mod stationary;
 mod sweeps;
 mod tiny;
@@ -40,9 +42,9 @@ use crate::error::Result;
 use crate::ledger::Ledger;
 use crate::mutant::Mutant;
 use crate::progress::Progress;
-use crate::report::{CheckResult, Figures, KillCell, Layer, Prediction, ScenarioSummary, Verdict};
+use crate::report::{ChainDiagnostics, CheckResult, Figures, KillCell, Layer, Prediction, ScenarioSummary, Verdict};
 use crate::seed::scenario_seed;
-use crate::statistics::{Family, Finding, Rates};
+use crate::statistics::{Family, Finding, Rates, Untestable};
 use crate::tier::Tier;
 
 /// One decision that a scenario announces before it runs.
@@ -90,6 +92,11 @@ pub struct Outcome {
     pub summary: Option<ScenarioSummary>,
     /// Numbers for the plots.
     pub figures: Figures,
+    /// P-values that are exactly uniform under the claims and independent of each other and of those of other scenarios: one
+    /// per coordinate of whitened states. Scenarios without an exact null have none.
+    pub scores: Vec<f64>,
+    /// Diagnostics of a few long chains.
+    pub diagnostics: Vec<ChainDiagnostics>,
 }
 
 /// A problem with a sampling plan and the checks it decides.
@@ -101,12 +108,15 @@ pub trait Scenario: Sync + Send {
     fn checks(&self) -> Vec<CheckSpec>;
 
     /// What the theory says about this scenario, without random numbers: the same at every tier and seed. A later run is
-    /// compared with these numbers (`--baseline`).
+    /// compared with these numbers (`--baseline`), so every scenario gives some.
     ///
     /// # Errors
     /// As those laws that they come from.
-    fn predictions(&self) -> Result<Vec<Prediction>> {
-        Ok(Vec::new())
+    fn predictions(&self) -> Result<Vec<Prediction>>;
+
+    /// Whether it hands over scores: known before anything runs.
+    fn has_scores(&self) -> bool {
+        false
     }
 
     /// Simulates and decides.
@@ -183,6 +193,7 @@ impl Context<'_> {
             samples: made.samples,
             family_size: 1,
             verdict: Verdict::Undecided,
+            untestable: None,
             note: made.note,
             replay: format!("{}@{}", self.token, spec.id(scenario)),
             purpose: spec.purpose.map(Into::into),
@@ -207,7 +218,7 @@ impl Context<'_> {
         record.alpha = Some(rates.alpha);
         record.power = Some(rates.power);
         let findings = vec![finding.clone()];
-        record.note = join_notes(record.note, finding.untestable.map(|reason| format!("untestable: {reason}")));
+        stop(&mut record, finding.untestable);
         Ok(Decided { record, findings, rates })
     }
 
@@ -242,7 +253,7 @@ impl Context<'_> {
         record.minimum_detectable_effect = finite(family.minimum_detectable_effect);
         record.p_value = Some(family.p_value);
         record.quantity = format!("{} (largest departure: {})", record.quantity, name(family.index));
-        record.note = join_notes(record.note, family.untestable.map(|reason| format!("untestable: {reason}")));
+        stop(&mut record, family.untestable);
         Ok(Decided { record, findings, rates })
     }
 
@@ -262,6 +273,13 @@ impl Context<'_> {
         record.verdict = if error <= spec.target { Verdict::Supported } else { Verdict::Refuted };
         record
     }
+}
+
+/// Says which guard stopped a check, if any did.
+fn stop(record: &mut CheckResult, untestable: Option<Untestable>) {
+    let said = untestable.as_ref().map(|reason| format!("untestable: {reason}"));
+    record.note = join_notes(record.note.take(), said);
+    record.untestable = untestable;
 }
 
 fn finite(value: f64) -> Option<f64> {
@@ -365,7 +383,7 @@ pub(crate) const RELAXATIONS: f64 = 30.0;
 
 /// Noise events that a chain must see in a mode for it to count as tested. A direction whose noise comes from a handful of
 /// samples (a pixel that is rarely lit) moves in rare jumps, and chain averages of it are far from normal.
-const NOISE_EVENTS: f64 = 1000.0;
+pub(crate) const NOISE_EVENTS: f64 = 1000.0;
 
 /// Modes that chains of this length resolve, and a note about the others. `events_per_step` is the expected number of
 /// samples in a batch that contribute to a mode's noise.

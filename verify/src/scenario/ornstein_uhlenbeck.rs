@@ -363,6 +363,10 @@ impl Scenario for OrnsteinUhlenbeckExact {
         Ok(predictions)
     }
 
+    fn has_scores(&self) -> bool {
+        true
+    }
+
     fn run(&self, context: &Context<'_>) -> Result<Outcome> {
         let claimed = self.claimed(&self.law, self.covariance.clone(), false)?;
         let replicas = self.replicas(context)?;
@@ -395,6 +399,16 @@ impl Scenario for OrnsteinUhlenbeckExact {
             checks.push(decided.record);
         }
         let current = self.pace.map(|pace| self.figure(context, &claimed.covariance, pace)).transpose()?;
-        Ok(Outcome { checks, kills, summary: None, figures: Figures { current, ..Figures::default() } })
+        // coordinates of whitened states are independent, and so are both samples
+        let last = self.times.len();
+        let squares = |products: &Products, whitening: &DMatrix<f64>| {
+            let scatter = whitening.tr_mul(&(products.block(last, last) * whitening));
+            let degrees = products.count();
+            scatter.diagonal().iter().map(|&sum| Tested::ChiSquare { sum, degrees }.p_value()).collect::<Vec<f64>>()
+        };
+        let scores =
+            [squares(&stationary, &claimed.whitening), squares(&transient, &claimed.transient_whitening[last - 1])];
+        let figures = Figures { current, ..Figures::default() };
+        Ok(Outcome { checks, kills, figures, scores: scores.concat(), ..Outcome::default() })
     }
 }

@@ -255,6 +255,7 @@ impl Scenario for Oscillation {
             kills,
             summary: Some(summary),
             figures: Figures { oscillation: vec![figure], ..Figures::default() },
+            ..Outcome::default()
         })
     }
 }

@@ -392,7 +392,13 @@ impl Scenario for PhaseSpaceRotation {
             seed: context.seed_of(self.id()),
         };
         let trajectory = self.figure(path, &centre, &full)?;
-        Ok(Outcome { checks, kills, summary: Some(summary), figures: Figures { trajectory, ..Figures::default() } })
+        Ok(Outcome {
+            checks,
+            kills,
+            summary: Some(summary),
+            figures: Figures { trajectory, ..Figures::default() },
+            ..Outcome::default()
+        })
     }
 }
 

@@ -19,6 +19,7 @@ use nalgebra::DMatrix;
 use rayon::prelude::*;
 
 use super::kills::{Decided, refuting};
+use super::long_chains::{self, Followed};
 use super::{CheckSpec, Context, Made, Outcome, Prepared, Scenario, predicted_settings, resolved_modes};
 use crate::error::Result;
 use crate::mutant::{Direction, ModeTheory, Mutant};
@@ -230,6 +231,36 @@ impl StationaryMinibatch {
         records.clear();
         run(pilot..pilot + (needed + needed * 3 / 10).min(most), &mut records);
         Ok(records)
+    }
+
+    /// Diagnostics of a few long chains of the first output: its loss, and its steepest and slowest resolved directions.
+    fn diagnostics(
+        &self,
+        context: &Context<'_>,
+        law: &Law,
+        resolved: &[usize],
+    ) -> Result<Vec<crate::report::ChainDiagnostics>> {
+        let seed = context.seed_of(&format!("{}/long", self.id));
+        let ensembles = self.ensembles(law, self.sampling, |_| seed)?;
+        let (Some((ensemble, centre)), Some(output)) = (ensembles.first(), law.outputs.first()) else {
+            return Ok(Vec::new());
+        };
+        let rank = self.prepared.quadratic.rank();
+        let followed = |quantity: String, weight: &dyn Fn(usize) -> f64| {
+            let weights: Vec<f64> = (0..centre.len()).map(|i| if i < rank { weight(i) } else { 0.0 }).collect();
+            let exact =
+                weights.iter().zip(&output.predicted.position).map(|(weight, position)| weight * position).sum();
+            Followed { quantity, weights, exact }
+        };
+        let loss = followed("regularised loss above its minimum".into(), &|i| 0.5 * output.predicted.curvature[i]);
+        let mut all = vec![loss];
+        let mut ends: Vec<usize> = resolved.first().into_iter().chain(resolved.last()).copied().collect();
+        ends.dedup();
+        all.extend(ends.into_iter().map(|end| {
+            let name = format!("squared position of mode {}", end + 1);
+            followed(name, &|i| f64::from(u8::from(i == end)))
+        }));
+        Ok(long_chains::diagnose(context, &self.id, ensemble, centre, &all, self.steps))
     }
 
     fn chains_needed(
@@ -824,6 +855,7 @@ impl Scenario for StationaryMinibatch {
         let errors = [largest(&assumption3), largest(&true_noise)];
         outcome.summary = Some(self.summary(context, &law, &resolved, records.len() as u64, errors));
         outcome.figures = self.figures(&law, &resolved, &records)?;
+        outcome.diagnostics = self.diagnostics(context, &law, &resolved)?;
         Ok(outcome)
     }
 }

@@ -505,7 +505,7 @@ impl Scenario for Sweeps {
         };
         let sweeps = Some(SweepFigure { scenario: self.id().into(), steps: DRAWN_STEPS, sweeps });
         let figures = Figures { diffusion: Some(diffusion), sweeps, ..Figures::default() };
-        Ok(Outcome { checks, kills, summary: Some(summary), figures })
+        Ok(Outcome { checks, kills, summary: Some(summary), figures, ..Outcome::default() })
     }
 }
 

@@ -16,7 +16,7 @@ use super::{CheckSpec, Context, Made, Outcome, Prepared, Scenario, predicted_set
 use crate::error::Result;
 use crate::mutant::{Direction, ModeTheory, Mutant};
 use crate::report::{Layer, Prediction, ScenarioSummary, Verdict};
-use crate::statistics::{Finding, Rates, catoni};
+use crate::statistics::{Finding, Rates, Untestable, catoni};
 
 /// Steps of each chain.
 const STEPS: u64 = 200;
@@ -43,6 +43,25 @@ impl TinyMinibatch {
             }
             rate *= 0.8;
         }
+    }
+
+    /// Both checks, stopped by the gate.
+    fn stopped(&self, context: &Context<'_>, reason: &Untestable) -> Result<Outcome> {
+        let mut outcome = Outcome::default();
+        for spec in self.checks() {
+            let made = Made {
+                layer: Layer::L2,
+                method: "Catoni e-value",
+                quantity: "variance, measured / exact".into(),
+                unit: "relative",
+                samples: 0,
+                note: None,
+            };
+            let mut record = context.record(self.id(), &spec, made);
+            super::stop(&mut record, Some(reason.clone()));
+            outcome.checks.push(record);
+        }
+        Ok(outcome)
     }
 
     /// Mutants that have a stationary law of every direction.
@@ -131,8 +150,10 @@ impl Scenario for TinyMinibatch {
                 weight
             })
             .collect();
-        let variances: Vec<f64> =
-            weights.iter().map(|weight| maps.variance_of_average(&augmented, weight, STEPS)).collect();
+        let variances = match maps.gated_variances(&augmented, &weights, STEPS) {
+            Ok(variances) => variances,
+            Err(reason) => return self.stopped(context, &reason),
+        };
         let mut chains = 0;
         for (spec, &variance) in specs.iter().zip(&variances) {
             let Rates { alpha, power } = context.rates(self.id(), spec)?;
@@ -173,7 +194,7 @@ impl Scenario for TinyMinibatch {
                     samples: chains,
                     note: Some(format!(
                         "standard deviation of a chain's average from the theory: {:.4}",
-                        variance.sqrt()
+                        variance.value().sqrt()
                     )),
                 },
             );

@@ -5,6 +5,42 @@
 //! mean m and a variance v. The product over independent Y_j, averaged over +l and -l, is an e-value: it exceeds 1/alpha
 //! with probability at most alpha.
 
+use super::Untestable;
+
+/// A variance that the theory supplies for averages of squares over chains. It exists only where the fourth moments of the
+/// process contract, and there is no other way to it than through that gate: where they grow, or the map of fourth moments is
+/// too large to be built, numbers are tested with their own variance and the guards of [`chains`](super::chains).
+///
+/// ```
+/// use langevin_verify::statistics::catoni::TheoryVariance;
+/// assert!(TheoryVariance::gated(0.5, 0.98).is_ok());
+/// assert!(TheoryVariance::gated(0.5, 1.01).is_err()); // averages of squares have no variance
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TheoryVariance(f64);
+
+impl TheoryVariance {
+    /// A variance, by the growth of fourth moments per step; 0 for independent draws of a law with this variance.
+    ///
+    /// # Errors
+    /// The [`Untestable`] reason for a growth that is not below 1, and for a variance that is not positive.
+    pub fn gated(variance: f64, fourth_moment_growth: f64) -> Result<Self, Untestable> {
+        let contracts = fourth_moment_growth < 1.0;
+        if !contracts {
+            return Err(Untestable::FourthMoments { growth: fourth_moment_growth });
+        }
+        if !(variance > 0.0 && variance.is_finite()) {
+            return Err(Untestable::Undefined { reason: format!("the theory's variance is {variance}") });
+        }
+        Ok(Self(variance))
+    }
+
+    /// The number.
+    pub fn value(self) -> f64 {
+        self.0
+    }
+}
+
 /// log(1 + x + x^2/2) for x >= 0, odd.
 fn influence(x: f64) -> f64 {
     (x.abs() + 0.5 * x * x).ln_1p().copysign(x)
@@ -16,7 +52,8 @@ fn tuning(count: usize, variance: f64, alpha: f64) -> f64 {
 }
 
 /// Natural log of the two-sided e-value against "the mean is `mean` and the variance `variance`".
-pub fn log_e_value(values: &[f64], mean: f64, variance: f64, alpha: f64) -> f64 {
+pub fn log_e_value(values: &[f64], mean: f64, variance: TheoryVariance, alpha: f64) -> f64 {
+    let variance = variance.value();
     let l = tuning(values.len(), variance, alpha);
     let compensation = 0.5 * l * l * variance * values.len() as f64;
     let sum: f64 = values.iter().map(|value| influence(l * (value - mean))).sum();
@@ -26,7 +63,8 @@ pub fn log_e_value(values: &[f64], mean: f64, variance: f64, alpha: f64) -> f64 
 }
 
 /// Means that the e-value does not refute, and the estimate in their middle.
-pub fn interval(values: &[f64], variance: f64, alpha: f64) -> ([f64; 2], f64) {
+pub fn interval(values: &[f64], variance: TheoryVariance, alpha: f64) -> ([f64; 2], f64) {
+    let variance = variance.value();
     let l = tuning(values.len(), variance, alpha);
     let centre = values.iter().sum::<f64>() / values.len() as f64;
     let reach = 10.0 / l + values.iter().map(|value| (value - centre).abs()).fold(0.0, f64::max);
@@ -42,7 +80,8 @@ pub fn interval(values: &[f64], variance: f64, alpha: f64) -> ([f64; 2], f64) {
 ///
 /// In the limit of large samples it is at most 1.1 times the spread of the mean times
 /// sqrt(2 log(2/alpha)) + sqrt(2 log(1/(1-power))), which holds for the estimator in that limit alone.
-pub fn minimum_detectable_shift(count: usize, variance: f64, alpha: f64, power: f64) -> f64 {
+pub fn minimum_detectable_shift(count: usize, variance: TheoryVariance, alpha: f64, power: f64) -> f64 {
+    let variance = variance.value();
     let n = count as f64;
     let l = tuning(count, variance, alpha);
     let evidence = (2.0 / alpha).ln() - (1.0 - power).ln() + n * l * l * variance;
@@ -52,7 +91,7 @@ pub fn minimum_detectable_shift(count: usize, variance: f64, alpha: f64, power: 
 }
 
 /// Number of values needed for a shift.
-pub fn values_needed(shift: f64, variance: f64, alpha: f64, power: f64) -> u64 {
+pub fn values_needed(shift: f64, variance: TheoryVariance, alpha: f64, power: f64) -> u64 {
     let found = |count: u64| minimum_detectable_shift(count as usize, variance, alpha, power) <= shift;
     let mut high = 16_u64;
     while !found(high) && high < 1 << 40 {
@@ -77,11 +116,12 @@ mod tests {
         let law = StudentT::new(3.0).unwrap(); // variance 3, infinite fourth moment
         let mut stream = rand::rngs::ChaCha8Rng::seed_from_u64(3);
         let (alpha, power) = (1e-6, 0.999);
-        let count = values_needed(0.1, 3.0, alpha, power) as usize;
+        let variance = TheoryVariance::gated(3.0, 0.0).unwrap();
+        let count = values_needed(0.1, variance, alpha, power) as usize;
         let values: Vec<f64> = (0..count).map(|_| law.sample(&mut stream)).collect();
-        assert!(log_e_value(&values, 0.0, 3.0, alpha) < (1.0 / alpha).ln());
-        assert!(log_e_value(&values, 0.1, 3.0, alpha) > (1.0 / alpha).ln());
-        let ([low, high], estimate) = interval(&values, 3.0, alpha);
+        assert!(log_e_value(&values, 0.0, variance, alpha) < (1.0 / alpha).ln());
+        assert!(log_e_value(&values, 0.1, variance, alpha) > (1.0 / alpha).ln());
+        let ([low, high], estimate) = interval(&values, variance, alpha);
         assert!(low < 0.0 && high > 0.0 && low < estimate && estimate < high);
     }
 

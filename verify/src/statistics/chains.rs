@@ -11,7 +11,7 @@
 use langevin_sim::Moments;
 
 use super::tail::{normal_quantile_above, student_above, student_quantile_above};
-use super::{Finding, Rates, independence};
+use super::{Finding, Rates, Untestable, independence};
 
 /// Most of the misses 1 - power that may go to the guard against dependence.
 const LARGEST_GUARD_SHARE: f64 = 0.1;
@@ -34,27 +34,38 @@ pub fn test(values: &[f64], rates: Rates) -> Finding {
     test_strata(std::slice::from_ref(&values), rates)
 }
 
-/// The same for numbers of several kinds (outputs of a problem), a list of each: the kinds may differ in their means, so
-/// dependence is looked for within each of them.
+/// The same for numbers of several kinds (outputs of a problem), a list of each. Of a wrong theory the kinds differ in their
+/// means, and that is no spread, no skewness and no dependence: all of them are looked for within each kind. What the guards
+/// see is then the same whatever is claimed.
 pub fn test_strata<S: AsRef<[f64]>>(strata: &[S], rates: Rates) -> Finding {
     let values = strata.iter().flat_map(|stratum| stratum.as_ref().iter().copied()).collect::<Vec<f64>>();
     let values = values.as_slice();
-    let moments = Moments::of(values.iter().copied());
+    let mean = Moments::of(values.iter().copied()).mean();
+    let residuals: Vec<f64> = strata
+        .iter()
+        .flat_map(|stratum| {
+            let own = stratum.as_ref();
+            let centre = Moments::of(own.iter().copied()).mean();
+            own.iter().map(move |value| value - centre)
+        })
+        .collect();
+    let moments = Moments::of(residuals.iter().copied());
     let count = values.len() as f64;
-    let error = moments.standard_error();
+    let kinds = strata.iter().filter(|stratum| !stratum.as_ref().is_empty()).count() as f64;
+    // a mean of every kind was estimated
+    let error = moments.standard_error() * ((count - 1.0) / (count - kinds)).sqrt();
     if values.len() < 2 {
-        return untestable(moments.mean(), format!("{} chains; at least {FEWEST_CHAINS} are needed", values.len()));
+        return untestable(mean, Untestable::FewChains { found: values.len(), needed: FEWEST_CHAINS });
     }
     if error <= 0.0 || !error.is_finite() {
-        return without_spread(moments.mean(), values.len());
+        return without_spread(mean, values.len());
     }
     let edgeworth = edgeworth_term(&moments, rates.alpha);
-    let degrees = count - 1.0;
+    let degrees = count - kinds;
     let inflation = inflation(edgeworth);
     let alpha = rates.alpha / inflation;
     let critical = student_quantile_above(degrees, 0.5 * alpha);
     let reach = miss_reach(degrees, critical, rates);
-    let mean = moments.mean();
     let t = mean / error;
     let mut finding = Finding {
         effect: mean,
@@ -64,20 +75,17 @@ pub fn test_strata<S: AsRef<[f64]>>(strata: &[S], rates: Rates) -> Finding {
         untestable: None,
     };
     finding.untestable = if values.len() < FEWEST_CHAINS {
-        Some(format!("{} chains; at least {FEWEST_CHAINS} are needed", values.len()))
+        Some(Untestable::FewChains { found: values.len(), needed: FEWEST_CHAINS })
     } else if edgeworth > LARGEST_EDGEWORTH {
-        Some(format!(
-            "skewness {:.2} of the chain averages: Edgeworth term {edgeworth:.2} exceeds {LARGEST_EDGEWORTH}",
-            moments.skewness()
-        ))
+        Some(Untestable::Skewness { skewness: moments.skewness(), edgeworth, most: LARGEST_EDGEWORTH })
     } else {
-        let (index, error) = tail_index(values);
+        let (index, error) = tail_index(&residuals);
         let fewest = strata.iter().map(|stratum| independence::runs(stratum.as_ref())).fold(1.0, f64::min);
         let runs = (fewest * strata.len() as f64).min(1.0);
         if index + 2.0 * error < SMALLEST_TAIL_INDEX {
-            Some(format!("tail index {index:.1} (+- {error:.1}) of the chain averages is below {SMALLEST_TAIL_INDEX}"))
+            Some(Untestable::HeavyTail { index, error, least: SMALLEST_TAIL_INDEX })
         } else if runs <= guard_level(rates) {
-            Some(format!("neighbouring numbers are alike (p = {runs:.1e}): they are not one per independent chain"))
+            Some(Untestable::Dependence { p_value: runs })
         } else {
             None
         }
@@ -85,7 +93,7 @@ pub fn test_strata<S: AsRef<[f64]>>(strata: &[S], rates: Rates) -> Finding {
     finding
 }
 
-fn untestable(effect: f64, reason: String) -> Finding {
+fn untestable(effect: f64, reason: Untestable) -> Finding {
     Finding {
         effect,
         interval: [f64::NEG_INFINITY, f64::INFINITY],
@@ -99,7 +107,7 @@ fn untestable(effect: f64, reason: String) -> Finding {
 /// say nothing about the mean of a law whose spread lies in rare values that none of them took.
 fn without_spread(effect: f64, count: usize) -> Finding {
     if effect.abs() > 1e-9 {
-        return untestable(effect, format!("all {count} numbers are {effect:.3e}: their spread cannot be estimated"));
+        return untestable(effect, Untestable::NoSpread { count, value: effect });
     }
     Finding { effect, interval: [effect, effect], minimum_detectable_effect: 1e-9, p_value: 1.0, untestable: None }
 }
@@ -198,6 +206,26 @@ mod tests {
             })
             .collect();
         assert!(test_strata(&[shifted(2.0), dependent], RATES).untestable.is_some());
+    }
+
+    /// A wrong theory that is off by another amount in every output moves the mean and nothing else: the guards stop it no
+    /// sooner than the right one.
+    #[test]
+    fn what_is_claimed_does_not_move_the_guards() {
+        let values = draws(&StandardNormal, 4000);
+        // one kind in ten far off: pooled, the numbers would have a skewness of 2.6
+        let kinds = |off: f64| -> Vec<Vec<f64>> {
+            values
+                .chunks(400)
+                .enumerate()
+                .map(|(kind, own)| own.iter().map(|value| value + if kind == 0 { off } else { 0.0 }).collect())
+                .collect()
+        };
+        let (right, wrong) = (test_strata(&kinds(0.0), RATES), test_strata(&kinds(20.0), RATES));
+        assert!(right.untestable.is_none() && wrong.untestable.is_none(), "{wrong:?}");
+        assert!((wrong.minimum_detectable_effect / right.minimum_detectable_effect - 1.0).abs() < 1e-9);
+        assert!((wrong.effect - right.effect - 2.0).abs() < 1e-12 && wrong.p_value < RATES.alpha);
+        assert!(test(&kinds(20.0).concat(), RATES).untestable.is_some());
     }
 
     #[test]

@@ -21,7 +21,10 @@ pub mod pit;
 pub mod sequence;
 pub mod tail;
 pub mod too_good;
+mod untestable;
 pub mod wishart;
+
+pub use untestable::Untestable;
 
 use crate::report::Verdict;
 
@@ -46,7 +49,7 @@ pub struct Finding {
     /// Two-sided p-value.
     pub p_value: f64,
     /// Guards that fired: then nothing can be said.
-    pub untestable: Option<String>,
+    pub untestable: Option<Untestable>,
 }
 
 impl Finding {
@@ -78,7 +81,7 @@ pub struct Family {
     /// Number of members.
     pub size: usize,
     /// The first guard that fired.
-    pub untestable: Option<String>,
+    pub untestable: Option<Untestable>,
 }
 
 impl Family {

@@ -1,11 +1,12 @@
 //! Scores that are too good: standard errors that are too large make every test pass, and no single test sees it.
 //!
-//! One score per scenario, z^2 = (Phi^{-1}(p/2))^2 of a test whose p-value is exactly uniform under its claim. Scenarios draw
-//! from streams of their own, so their scores are independent, and the sum is exactly chi-square with as many degrees as
-//! there are scenarios. Both sides are tested. Scores of one scenario are not pooled: they come from the same chains.
+//! Scores z^2 = (Phi^{-1}(p/2))^2 of tests whose p-values are exactly uniform under their claims and independent: those of the
+//! coordinates of whitened states, one snapshot per sample, of scenarios that draw from streams of their own. Their sum is
+//! exactly chi-square with as many degrees as there are scores. Both sides are tested. The checks of a scenario are not
+//! pooled: they come from the same chains.
 
 use super::tail::normal_quantile_above;
-use super::{Finding, Rates, chi_square};
+use super::{Finding, Rates, Untestable, chi_square};
 
 /// z^2 of a two-sided p-value.
 pub fn score(p_value: f64) -> f64 {
@@ -13,7 +14,7 @@ pub fn score(p_value: f64) -> f64 {
     normal_quantile_above(0.5 * p_value.clamp(1e-300, 1.0)).powi(2)
 }
 
-/// Tests p-values of independent scenarios, one each. The effect is the mean squared score minus 1: negative where errors
+/// Tests independent p-values. The effect is the mean squared score minus 1: negative where errors
 /// are overstated. Untestable without any.
 ///
 /// ```
@@ -29,7 +30,7 @@ pub fn test(p_values: &[f64], rates: Rates) -> Finding {
             interval: [f64::NEG_INFINITY, f64::INFINITY],
             minimum_detectable_effect: f64::INFINITY,
             p_value: if p_values.is_empty() { 1.0 } else { f64::NAN },
-            untestable: Some("no scenario has a score of its own".into()),
+            untestable: Some(Untestable::Nothing),
         };
     }
     let sum: f64 = p_values.iter().map(|&p_value| score(p_value)).sum();
@@ -37,6 +38,6 @@ pub fn test(p_values: &[f64], rates: Rates) -> Finding {
 }
 
 /// The factor above 1 by which all standard errors must be overstated to be found: the sum is then smaller by its square.
-pub fn overstatement_found(scenarios: usize, rates: Rates) -> f64 {
-    chi_square::minimum_detectable_deficit(scenarios as f64, rates).sqrt()
+pub fn overstatement_found(scores: usize, rates: Rates) -> f64 {
+    chi_square::minimum_detectable_deficit(scores as f64, rates).sqrt()
 }

@@ -21,7 +21,7 @@ use statrs::function::gamma::digamma;
 
 use super::chernoff::log_tail;
 use super::tail::inverse;
-use super::{Finding, Rates, chi_square, normal};
+use super::{Finding, Rates, Untestable, chi_square, normal};
 
 /// Tests tr W. The effect is the mean variance minus 1.
 pub fn trace(scatter: &DMatrix<f64>, count: u64, rates: Rates) -> Finding {
@@ -253,7 +253,7 @@ fn undefined(reason: String) -> Finding {
         interval: [f64::NEG_INFINITY, f64::INFINITY],
         minimum_detectable_effect: f64::INFINITY,
         p_value: 1.0,
-        untestable: Some(reason),
+        untestable: Some(Untestable::Undefined { reason }),
     }
 }
 

@@ -9,12 +9,13 @@ use langevin_sim::data::Standardize;
 
 use super::experiment::seed_of_environment;
 use crate::claim_file::expression::{Expression, Formula, Symbols};
-use crate::claim_file::{CheckGround, CheckOptions, ClaimNoise, ClaimsReport, UserClaim, check_claims};
+use crate::claim_file::{CheckGround, ClaimNoise, ClaimsReport, UserClaim, check_claims};
 use crate::error::{Result, VerifyError};
 use crate::problem::Problem;
 use crate::progress::Progress;
 use crate::render::claims_text;
 use crate::report::Verdict;
+use crate::run::RunOptions;
 use crate::seed::Seed;
 use crate::tier::Tier;
 
@@ -242,15 +243,14 @@ impl Claim {
         }
         let ground = match self.ground {
             Ground::Data(data) => CheckGround::of_data((*data)?),
-            Ground::Problem(problem) => CheckGround::of_problem((*problem)?)?,
+            Ground::Problem(problem) => CheckGround::of_problem((*problem)?),
         };
         let progress = Progress::hidden();
-        let options = CheckOptions {
+        let options = RunOptions {
             tier: self.tier,
             seed,
             only: &[],
             source: "test",
-            files: "claim.toml".into(),
             command: "cargo test".into(),
             progress: &progress,
         };

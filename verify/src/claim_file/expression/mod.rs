@@ -196,7 +196,8 @@ impl Expression {
         !value.is_nan() && value != 0.0
     }
 
-    /// Numbers that a symbol is compared with, as in `beta <= 0.95`: a grid that is to find the border must hold them.
+    /// Numbers that a symbol is compared with, as in `beta <= 0.95`, or that are taken from it, as in `abs(beta - 0.6) < 0.01`:
+    /// a grid that is to find the border must hold them.
     pub(crate) fn compared_with(&self, symbol: Symbol) -> Vec<f64> {
         let programs = std::iter::once(&self.program).chain(self.reduced.iter().map(|reduced| &reduced.program));
         let mut found = Vec::new();
@@ -212,6 +213,7 @@ impl Expression {
                             | Binary::GreaterOrEqual
                             | Binary::Equal
                             | Binary::NotEqual
+                            | Binary::Subtract
                     )
                 );
                 match (first, second) {

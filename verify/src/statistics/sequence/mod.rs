@@ -18,7 +18,7 @@ pub use student::StudentSequence;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Finding, Rates};
+use super::{Finding, Rates, Untestable};
 use crate::error::{Result, VerifyError};
 use crate::report::Verdict;
 
@@ -118,7 +118,7 @@ impl Sequence {
     }
 
     /// A guard that fired: then nothing can be said.
-    pub fn untestable(&self) -> Option<&str> {
+    pub fn untestable(&self) -> Option<&Untestable> {
         match self {
             Self::Catoni(_) => None,
             Self::Student(sequence) => sequence.untestable(),
@@ -132,7 +132,7 @@ impl Sequence {
             interval: self.interval(),
             minimum_detectable_effect: self.minimum_detectable_effect(),
             p_value: self.p_value(0.0),
-            untestable: self.untestable().map(str::to_owned),
+            untestable: self.untestable().cloned(),
         }
     }
 }

@@ -1,8 +1,9 @@
 //! A group-sequential Student t test over independent chains: the variance is estimated, and the numbers must be nearly
 //! normal, which the guards of [`chains`] watch over.
 //!
-//! The counts at which the test looks are declared before the first value. Half of the level is spent at the last look, the
-//! other half evenly at the earlier ones, so that the sum over looks is alpha, whatever the dependence between them. The
+//! The counts at which the test looks are declared before the first value, one of them planned to resolve what is looked for
+//! (the last one, unless said otherwise). Half of the level is spent there, the other half evenly at the other looks, before
+//! and after it, so that the sum over looks is alpha, whatever the dependence between them. The
 //! level at a look is further divided by e^g, the leading Edgeworth term (see [`chains`]), at most 1/2.
 //!
 //! The e-value is that of all or nothing: 1/alpha against means that a look has refuted, 0 against others.
@@ -12,10 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::{require_finite, require_rates};
 use crate::error::{Result, VerifyError};
 use crate::statistics::chains::{self, FEWEST_CHAINS};
-use crate::statistics::{Finding, Rates};
-
-/// Share of the level that is kept for the last look.
-const LAST_SHARE: f64 = 0.5;
+use crate::statistics::{Finding, Rates, Untestable};
 
 /// A group-sequential Student t test of a mean.
 ///
@@ -32,6 +30,8 @@ const LAST_SHARE: f64 = 0.5;
 #[serde(try_from = "State", into = "State")]
 pub struct StudentSequence {
     looks: Vec<u64>,
+    /// The look that is planned to resolve.
+    planned: usize,
     rates: Rates,
     values: Vec<f64>,
     /// What each look so far found about the mean 0.
@@ -43,6 +43,9 @@ pub struct StudentSequence {
 #[serde(deny_unknown_fields)]
 struct State {
     looks: Vec<u64>,
+    /// Absent in what was saved before there were looks after the planned one.
+    #[serde(default)]
+    planned: Option<usize>,
     alpha: f64,
     power: f64,
     values: Vec<f64>,
@@ -51,7 +54,7 @@ struct State {
 impl From<StudentSequence> for State {
     fn from(sequence: StudentSequence) -> Self {
         let Rates { alpha, power } = sequence.rates;
-        Self { looks: sequence.looks, alpha, power, values: sequence.values }
+        Self { planned: Some(sequence.planned), looks: sequence.looks, alpha, power, values: sequence.values }
     }
 }
 
@@ -60,12 +63,23 @@ impl TryFrom<State> for StudentSequence {
 
     fn try_from(state: State) -> Result<Self> {
         let mut sequence = Self::new(state.looks, Rates { alpha: state.alpha, power: state.power })?;
+        if let Some(planned) = state.planned {
+            if planned >= sequence.looks.len() {
+                return Err(VerifyError::Input {
+                    detail: format!("look {planned} is planned of {}; it must be one of them", sequence.looks.len()),
+                });
+            }
+            sequence.planned = planned;
+        }
         sequence.add(&state.values)?;
         Ok(sequence)
     }
 }
 
 impl StudentSequence {
+    /// Share of the level that is kept for the planned look.
+    pub const PLANNED_SHARE: f64 = 0.5;
+
     /// A sequence that looks at these counts.
     ///
     /// # Errors
@@ -91,7 +105,7 @@ impl StudentSequence {
                 ),
             });
         }
-        Ok(Self { looks, rates, values: Vec::new(), findings: Vec::new() })
+        Ok(Self { planned: looks.len() - 1, looks, rates, values: Vec::new(), findings: Vec::new() })
     }
 
     /// At most `most` looks, the last at `last` values (at least 1,000), each earlier one at half of the next.
@@ -109,6 +123,35 @@ impl StudentSequence {
         Self::new(looks, rates)
     }
 
+    /// Looks around a planned count: at a quarter and a half of it, for runs that are decided early; at 5/4 and then at
+    /// doubled counts up to `last`, for runs that are not. All at 1,000 values or later.
+    ///
+    /// # Errors
+    /// As [`StudentSequence::new`].
+    ///
+    /// ```
+    /// use langevin_verify::statistics::Rates;
+    /// use langevin_verify::statistics::sequence::StudentSequence;
+    /// let rates = Rates { alpha: 1e-6, power: 0.999 };
+    /// let sequence = StudentSequence::around(4_000, 20_000, rates).unwrap();
+    /// assert_eq!(sequence.looks(), [1_000, 2_000, 4_000, 5_000, 8_000, 16_000, 20_000]);
+    /// assert_eq!((sequence.planned(), sequence.last()), (4_000, 20_000));
+    /// assert_eq!(sequence.rates_at(2).alpha, 5e-7);
+    /// ```
+    pub fn around(planned: u64, last: u64, rates: Rates) -> Result<Self> {
+        let fewest = FEWEST_CHAINS as u64;
+        let last = last.max(fewest);
+        let planned = planned.clamp(fewest, last);
+        let later = std::iter::successors(planned.checked_mul(2), |&look| look.checked_mul(2));
+        let mut looks = vec![planned.div_ceil(4), planned.div_ceil(2), planned, planned + planned / 4, last];
+        looks.extend(later.take_while(|&look| look < last));
+        looks.retain(|look| (fewest..=last).contains(look));
+        looks.sort_unstable();
+        looks.dedup();
+        let place = looks.iter().position(|&look| look == planned).unwrap_or(0);
+        Ok(Self { planned: place, ..Self::new(looks, rates)? })
+    }
+
     /// The declared counts.
     pub fn looks(&self) -> &[u64] {
         &self.looks
@@ -116,11 +159,11 @@ impl StudentSequence {
 
     /// Level and power of a look.
     pub fn rates_at(&self, look: usize) -> Rates {
-        let earlier = self.looks.len() - 1;
-        let share = match (earlier, look == earlier) {
+        let others = self.looks.len() - 1;
+        let share = match (others, look == self.planned) {
             (0, _) => 1.0,
-            (_, true) => LAST_SHARE,
-            (_, false) => (1.0 - LAST_SHARE) / earlier as f64,
+            (_, true) => Self::PLANNED_SHARE,
+            (_, false) => (1.0 - Self::PLANNED_SHARE) / others as f64,
         };
         Rates { alpha: self.rates.alpha * share, ..self.rates }
     }
@@ -132,9 +175,9 @@ impl StudentSequence {
     pub fn add(&mut self, block: &[f64]) -> Result<()> {
         require_finite(block)?;
         let total = self.count() + block.len() as u64;
-        if total > self.planned() {
+        if total > self.last() {
             return Err(VerifyError::Input {
-                detail: format!("{total} values, but the last declared look is at {}", self.planned()),
+                detail: format!("{total} values, but the last declared look is at {}", self.last()),
             });
         }
         self.values.extend_from_slice(block);
@@ -150,8 +193,13 @@ impl StudentSequence {
         self.values.len() as u64
     }
 
-    /// Count of the last look.
+    /// Count of the planned look.
     pub fn planned(&self) -> u64 {
+        self.looks[self.planned]
+    }
+
+    /// Count of the last look.
+    pub fn last(&self) -> u64 {
         self.looks.last().copied().unwrap_or(0)
     }
 
@@ -180,19 +228,28 @@ impl StudentSequence {
 
     /// The smallest p-value of the looks, each weighted by the share of the level it has.
     pub fn p_value(&self, mean: f64) -> f64 {
-        self.testable()
-            .map(|(look, finding)| {
-                let rates = self.rates_at(look);
-                let count = self.looks[look] as usize;
-                let shifted: Vec<f64>;
-                let p_value = if mean == 0.0 {
-                    finding.p_value
-                } else {
-                    shifted = self.values[..count].iter().map(|value| value - mean).collect();
-                    chains::test(&shifted, rates).p_value
-                };
-                p_value * self.rates.alpha / rates.alpha
-            })
+        self.testable().map(|(look, finding)| self.p_value_at(look, finding, mean)).fold(1.0, f64::min)
+    }
+
+    fn p_value_at(&self, look: usize, finding: &Finding, mean: f64) -> f64 {
+        let rates = self.rates_at(look);
+        let p_value = if mean == 0.0 {
+            finding.p_value
+        } else {
+            let values = &self.values[..self.looks[look] as usize];
+            let shifted: Vec<f64> = values.iter().map(|value| value - mean).collect();
+            chains::test(&shifted, rates).p_value
+        };
+        p_value * self.rates.alpha / rates.alpha
+    }
+
+    /// The p-value of "the mean is at most `bound` in size": that of the mean nearest to what each look found. It is at least
+    /// the p-value of the true mean, so it is as valid.
+    pub fn p_value_within(&self, bound: f64) -> f64 {
+        let bound = bound.abs();
+        let outside = self.testable().filter(|(_, finding)| finding.effect.abs() > bound);
+        outside
+            .map(|(look, finding)| self.p_value_at(look, finding, finding.effect.clamp(-bound, bound)))
             .fold(1.0, f64::min)
     }
 
@@ -202,8 +259,8 @@ impl StudentSequence {
     }
 
     /// The guard that stopped the last look so far.
-    pub fn untestable(&self) -> Option<&str> {
-        self.findings.last().and_then(|finding| finding.untestable.as_deref())
+    pub fn untestable(&self) -> Option<&Untestable> {
+        self.findings.last().and_then(|finding| finding.untestable.as_ref())
     }
 
     fn testable(&self) -> impl Iterator<Item = (usize, &Finding)> {
@@ -228,9 +285,10 @@ mod tests {
 
     #[test]
     fn the_whole_level_is_spent() {
-        for looks in [vec![1000], vec![1000, 2000], vec![1000, 1500, 2000, 9000]] {
-            let sequence = StudentSequence::new(looks.clone(), RATES).unwrap();
-            let total: f64 = (0..looks.len()).map(|look| sequence.rates_at(look).alpha).sum();
+        let new = |looks| StudentSequence::new(looks, RATES).unwrap();
+        let around = StudentSequence::around(5000, 1 << 20, RATES).unwrap();
+        for sequence in [new(vec![1000]), new(vec![1000, 2000]), new(vec![1000, 1500, 2000, 9000]), around] {
+            let total: f64 = (0..sequence.looks().len()).map(|look| sequence.rates_at(look).alpha).sum();
             assert!((total / RATES.alpha - 1.0).abs() < 1e-12);
         }
     }
@@ -252,6 +310,22 @@ mod tests {
         let outside = high + 1e-6;
         assert!((whole.log_e_value(outside) + RATES.alpha.ln()).abs() < 1e-12);
         assert!(whole.p_value(outside) < RATES.alpha && whole.p_value(high - 1e-6) > RATES.alpha);
+    }
+
+    #[test]
+    fn a_bound_has_a_p_value() {
+        let mut sequence = StudentSequence::around(2000, 4000, RATES).unwrap();
+        assert_eq!(sequence.looks(), [1000, 2000, 2500, 4000]);
+        sequence.add(&normals(4000, 9, 0.2)).unwrap();
+        // inside, at the border (one-sided, at a quarter of the level or less), far outside
+        assert!(sequence.p_value_within(0.3) > 0.999_999);
+        assert!(sequence.p_value_within(0.2) > RATES.alpha);
+        assert!(sequence.p_value_within(0.05) < RATES.alpha && sequence.p_value_within(-0.05) < RATES.alpha);
+        assert!(sequence.p_value_within(0.0) <= sequence.p_value(0.0) * (1.0 + 1e-12));
+        let saved: StudentSequence = serde_json::from_str(&serde_json::to_string(&sequence).unwrap()).unwrap();
+        assert_eq!(saved, sequence);
+        let text = serde_json::to_string(&sequence).unwrap().replace("\"planned\":1", "\"planned\":9");
+        assert!(serde_json::from_str::<StudentSequence>(&text).is_err());
     }
 
     #[test]
