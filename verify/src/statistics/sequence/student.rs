@@ -4,7 +4,7 @@
 //! The counts at which the test looks are declared before the first value, one of them planned to resolve what is looked for
 //! (the last one, unless said otherwise). Half of the level is spent there, the other half evenly at the other looks, before
 //! and after it, so that the sum over looks is alpha, whatever the dependence between them. The
-//! level at a look is further divided by e^g, the leading Edgeworth term (see [`chains`]), at most 1/2.
+//! level at a look is further divided for the skewness of the numbers (see [`chains`]).
 //!
 //! The e-value is that of all or nothing: 1/alpha against means that a look has refuted, 0 against others.
 
