@@ -66,6 +66,27 @@ impl Verdict {
             Self::Undecided => "undecided",
         }
     }
+
+    /// The verdict of several parts that must all hold: refuted if one of them is, undecided if one of them is or there is
+    /// none, else supported.
+    ///
+    /// ```
+    /// use langevin_verify::report::Verdict;
+    /// assert_eq!(Verdict::of_all([Verdict::Undecided, Verdict::Refuted]), Verdict::Refuted);
+    /// assert_eq!(Verdict::of_all([Verdict::Supported, Verdict::Supported]), Verdict::Supported);
+    /// assert_eq!(Verdict::of_all([]), Verdict::Undecided);
+    /// ```
+    pub fn of_all(parts: impl IntoIterator<Item = Self>) -> Self {
+        let mut whole = None;
+        for part in parts {
+            whole = Some(match (whole, part) {
+                (Some(Self::Refuted), _) | (_, Self::Refuted) => Self::Refuted,
+                (Some(Self::Undecided), _) | (_, Self::Undecided) => Self::Undecided,
+                (None | Some(Self::Supported), Self::Supported) => Self::Supported,
+            });
+        }
+        whole.unwrap_or(Self::Undecided)
+    }
 }
 
 /// One decision: one quantity of one claim in one scenario.
@@ -105,7 +126,7 @@ pub struct CheckResult {
     pub family_size: u64,
     /// The answer.
     pub verdict: Verdict,
-    /// The guard that stopped the test of it, or of a member of its family: then it is no evidence.
+    /// The guard that stopped its test (of a built-in check, that of any member of its family): then it is no evidence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub untestable: Option<Untestable>,
     /// Anything a reader must know: modes not resolved and the time they would need, guards that fired.

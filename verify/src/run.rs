@@ -59,7 +59,8 @@ pub fn run(plan: &Plan, options: &RunOptions<'_>) -> Result<Report> {
     let mut figures = Figures::default();
     for scenario in &plan.scenarios {
         let asked = scenario.checks().iter().any(|spec| wanted(spec.claim, &spec.id(scenario.id())));
-        if !asked && !(scores_wanted && scenario.has_scores()) {
+        let scored = scores_wanted && scenario.has_scores();
+        if !(asked || scored) {
             continue;
         }
         options.progress.name(scenario.id());
@@ -150,14 +151,7 @@ fn require_known(plan: &Plan, only: &[String]) -> Result<()> {
 
 /// The verdict over all checks of a claim.
 fn judge(claim: &Claim, checks: Vec<CheckResult>) -> ClaimResult {
-    let any = |verdict: Verdict| checks.iter().any(|check| check.verdict == verdict);
-    let verdict = if any(Verdict::Refuted) {
-        Verdict::Refuted
-    } else if any(Verdict::Undecided) {
-        Verdict::Undecided
-    } else {
-        Verdict::Supported
-    };
+    let verdict = Verdict::of_all(checks.iter().map(|check| check.verdict));
     let as_expected = match claim.expectation {
         Expectation::Supported => verdict == Verdict::Supported,
         Expectation::Refuted => verdict == Verdict::Refuted,

@@ -15,7 +15,7 @@ use super::{epochs, exact};
 use crate::error::{Result, VerifyError};
 use crate::ledger::{FAMILY_WISE_ERROR, Ledger};
 use crate::problem::{Noise, Problem};
-use crate::report::{CheckResult, Summary, Verdict};
+use crate::report::{CheckResult, ClaimResult, Summary, Verdict};
 use crate::run::RunOptions;
 use crate::scenario::Prepared;
 use crate::simulate::{data_hash, settings_hash};
@@ -87,7 +87,8 @@ pub fn check_claims(claims: &[UserClaim], ground: CheckGround, options: &RunOpti
         outcomes.push(check_one(claim, &grid, &simulations).map_err(|error| error.in_file(&claim.file))?);
     }
     options.progress.finish();
-    let summary = summarise(&outcomes);
+    let results: Vec<ClaimResult> = outcomes.iter().map(crate::render::claim_as_result).collect();
+    let summary = Summary::of(&results, [0, 0]);
     Ok(ClaimsReport {
         schema: SCHEMA.into(),
         version: env!("CARGO_PKG_VERSION").into(),
@@ -212,18 +213,8 @@ fn check_one(claim: &UserClaim, grid: &Grid, simulations: &Simulations<'_>) -> R
             ),
         });
     }
-    let any = |verdict: Verdict| {
-        exact_outcomes.iter().any(|outcome| outcome.verdict == verdict)
-            || simulation.iter().any(|check| check.verdict == verdict)
-    };
-    let nothing = exact_outcomes.is_empty() && simulation.is_empty();
-    let verdict = if any(Verdict::Refuted) {
-        Verdict::Refuted
-    } else if nothing || any(Verdict::Undecided) {
-        Verdict::Undecided
-    } else {
-        Verdict::Supported
-    };
+    let parts = exact_outcomes.iter().map(|outcome| outcome.verdict);
+    let verdict = Verdict::of_all(parts.chain(simulation.iter().map(|check| check.verdict)));
     Ok(ClaimOutcome {
         id: claim.id.clone(),
         title: claim.title.clone(),
@@ -297,24 +288,5 @@ fn headline(claim: &UserClaim, verdict: Verdict, exact: &[ExactOutcome], simulat
             let values: u64 = exact.iter().map(|outcome| outcome.values).sum();
             format!("Within {} of the exact law at {values} values{resolution}.", percent(largest))
         }
-    }
-}
-
-fn summarise(claims: &[ClaimOutcome]) -> Summary {
-    let count = |verdict: Verdict| claims.iter().filter(|claim| claim.verdict == verdict).count();
-    let (refuted, undecided) = (count(Verdict::Refuted), count(Verdict::Undecided));
-    Summary {
-        supported: count(Verdict::Supported),
-        refuted_unexpectedly: refuted,
-        undecided,
-        checks: claims.iter().map(|claim| claim.exact.len() + claim.simulation.len()).sum(),
-        exit_code: if refuted > 0 {
-            1
-        } else if undecided > 0 {
-            3
-        } else {
-            0
-        },
-        ..Summary::default()
     }
 }

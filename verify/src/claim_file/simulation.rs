@@ -316,7 +316,10 @@ impl Simulations<'_> {
         let id = check_id(claim, noise, test.quantity);
         let size = findings.len();
         let pick = strongest.map(|index| &findings[index]);
-        let untestable = findings.iter().find_map(|finding| finding.untestable.clone());
+        let stopping_guard = findings.iter().find_map(|finding| finding.untestable.clone());
+        // members that are tested are evidence, at their share of the level, whatever stopped others
+        let all_stopped = findings.iter().all(|finding| finding.untestable.is_some());
+        let untestable = stopping_guard.clone().filter(|_| all_stopped);
         let family = self.ledger.rates(&id)?;
         let sgd = &scene.sgd;
         let stopped = test.members.len() - kept.len();
@@ -333,7 +336,7 @@ impl Simulations<'_> {
             test.bound.map(|bound| format!("tested against |error| <= {bound:.3e}")),
             note.map(str::to_owned),
             (stopped > 0).then(|| format!("{stopped} values are left to the exact law: a guard stopped their test")),
-            untestable.as_ref().map(|reason| format!("untestable: {reason}")),
+            stopping_guard.map(|reason| format!("untestable: {reason}")),
         ]
         .into_iter()
         .flatten()
@@ -653,13 +656,7 @@ impl RunningTest {
             let (a, b) = (rank(i), rank(j));
             a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)).then(a.2.total_cmp(&b.2))
         });
-        let verdict = if each.contains(&Verdict::Refuted) {
-            Verdict::Refuted
-        } else if each.is_empty() || each.contains(&Verdict::Undecided) {
-            Verdict::Undecided
-        } else {
-            Verdict::Supported
-        };
+        let verdict = Verdict::of_all(each);
         Judged { kept, findings, strongest, verdict }
     }
 }

@@ -9,14 +9,6 @@ use crate::report::{
     CheckResult, ClaimResult, Comparison, DataSummary, Expectation, Figures, KillMatrix, Layer, Report, SCHEMA, Verdict,
 };
 
-fn verdict(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Supported => "supported",
-        Verdict::Refuted => "refuted",
-        Verdict::Undecided => "undecided",
-    }
-}
-
 fn holds(holds: Holds) -> String {
     match holds {
         Holds::Exactly => "exactly".into(),
@@ -86,7 +78,7 @@ fn map(map: &ErrorMap) -> String {
 }
 
 fn exact(outcome: &ExactOutcome) -> String {
-    let mut text = format!("    exact law, {} noise: {}", outcome.noise, verdict(outcome.verdict));
+    let mut text = format!("    exact law, {} noise: {}", outcome.noise, outcome.verdict.name());
     let [one, five, twenty] = outcome.shares.map(|share| 100.0 * share);
     let _ = writeln!(
         text,
@@ -140,7 +132,7 @@ fn simulation(check: &CheckResult) -> String {
     format!(
         "    simulation, {}: {}, effect {}{interval}{resolution}{p_value}{alpha}\n      {}\n      {}\n",
         check.id,
-        verdict(check.verdict),
+        check.verdict.name(),
         percent(check.effect),
         check.quantity,
         check.note.as_deref().unwrap_or_default()
@@ -149,7 +141,7 @@ fn simulation(check: &CheckResult) -> String {
 
 fn claim(outcome: &ClaimOutcome) -> String {
     let mark = if outcome.verdict == Verdict::Supported { "ok  " } else { "!!  " };
-    let mut text = format!("{mark}{} {}: {}\n", verdict(outcome.verdict), outcome.id, outcome.headline);
+    let mut text = format!("{mark}{} {}: {}\n", outcome.verdict.name(), outcome.id, outcome.headline);
     let domain = outcome.domain.as_ref().map_or_else(String::new, |domain| format!(", where {domain}"));
     let _ = writeln!(text, "    {} = {} {}{domain}", outcome.observable, outcome.expression, holds(outcome.holds));
     for part in &outcome.exact {
@@ -224,32 +216,30 @@ fn exact_check(outcome: &ClaimOutcome, part: &ExactOutcome) -> CheckResult {
     }
 }
 
-/// The report in the form of the built-in claims. Every claim of a user must hold.
+/// A claim in the form of a built-in one. Every claim of a user must hold.
+pub(super) fn as_result(outcome: &ClaimOutcome) -> ClaimResult {
+    let exact = outcome.exact.iter().map(|part| exact_check(outcome, part));
+    ClaimResult {
+        id: outcome.id.clone(),
+        title: outcome.title.clone().unwrap_or_else(|| outcome.id.clone()),
+        statement: outcome
+            .statement
+            .clone()
+            .unwrap_or_else(|| format!("{} = {}", outcome.observable, outcome.expression)),
+        paper: outcome.file.clone(),
+        errata: Vec::new(),
+        assumptions: outcome.domain.iter().cloned().collect(),
+        comparison: Comparison::Sampling,
+        expectation: Expectation::Supported,
+        verdict: outcome.verdict,
+        as_expected: outcome.verdict == Verdict::Supported,
+        headline: outcome.headline.clone(),
+        checks: exact.chain(outcome.simulation.iter().cloned()).collect(),
+    }
+}
+
+/// The report in the form of the built-in claims.
 pub(super) fn as_report(report: &ClaimsReport) -> Report {
-    let claims = report
-        .claims
-        .iter()
-        .map(|outcome| {
-            let exact = outcome.exact.iter().map(|part| exact_check(outcome, part));
-            ClaimResult {
-                id: outcome.id.clone(),
-                title: outcome.title.clone().unwrap_or_else(|| outcome.id.clone()),
-                statement: outcome
-                    .statement
-                    .clone()
-                    .unwrap_or_else(|| format!("{} = {}", outcome.observable, outcome.expression)),
-                paper: outcome.file.clone(),
-                errata: Vec::new(),
-                assumptions: outcome.domain.iter().cloned().collect(),
-                comparison: Comparison::Sampling,
-                expectation: Expectation::Supported,
-                verdict: outcome.verdict,
-                as_expected: outcome.verdict == Verdict::Supported,
-                headline: outcome.headline.clone(),
-                checks: exact.chain(outcome.simulation.iter().cloned()).collect(),
-            }
-        })
-        .collect();
     Report {
         schema: SCHEMA.into(),
         version: report.version.clone(),
@@ -271,7 +261,7 @@ pub(super) fn as_report(report: &ClaimsReport) -> Report {
             curvature_range: [0.0, 0.0],
             hash: report.data_hash.clone(),
         },
-        claims,
+        claims: report.claims.iter().map(as_result).collect(),
         scenarios: Vec::new(),
         diagnostics: Vec::new(),
         kill_matrix: KillMatrix::default(),

@@ -22,11 +22,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::claim_file::ClaimsReport;
+use crate::claim_file::{ClaimOutcome, ClaimsReport};
 use crate::compare::Comparison;
 use crate::modes_run::ModesRun;
 use crate::networks::Experiment;
-use crate::report::Report;
+use crate::report::{ClaimResult, Report};
 
 mod claims;
 mod comparison;
@@ -101,6 +101,11 @@ pub fn claims_text(report: &ClaimsReport) -> String {
 /// [`RenderError::Junit`] if the XML cannot be written.
 pub fn claims_junit(report: &ClaimsReport, timings: &BTreeMap<String, Duration>) -> Result<String, RenderError> {
     junit::render(&claims::as_report(report), timings)
+}
+
+/// What was found about a claim of a user in the form of a built-in one.
+pub(crate) fn claim_as_result(outcome: &ClaimOutcome) -> ClaimResult {
+    claims::as_result(outcome)
 }
 
 /// Verdicts on claims of a user in the form of a report on built-in claims.
