@@ -82,6 +82,9 @@ impl Draft {
         add("weight decay", sgd.weight_decay().to_string());
         add("batch size", format!("{}, {}", sgd.batch_size(), training.sampling.name()));
         add("steps", format!("{}, the first {} not averaged", training.run.steps, file.discard));
+        if file.networks > 1 {
+            add("networks", format!("{}, trained from independent seeds; what follows is of the first", file.networks));
+        }
         add("chains", file.chains.to_string());
         add("training before", format!("{:?}", file.phases));
         add("largest curvatures", list(&curvature.eigenvalues));
