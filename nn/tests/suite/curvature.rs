@@ -270,7 +270,7 @@ fn chunks_and_number_types_change_rounding_only() {
 /// What a chunk keeps for the next product changes nothing but time: the same bits with and without, in chunks and whole.
 #[test]
 fn products_from_a_kept_graph_are_the_same() {
-    let mut trainer = trained("kind = \"small-conv\"\nchannels = [3]", "rows = 50", "float64", 50);
+    let trainer = trained("kind = \"small-conv\"\nchannels = [3]", "rows = 50", "float64", 50);
     let loss = trainer.loss();
     let (network, data) = trainer.parts();
     let place = (Kind::Double, Device::Cpu);
