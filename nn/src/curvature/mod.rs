@@ -23,7 +23,7 @@ mod trace;
 pub use density::{Density, spectral_density};
 pub use eigenspace::Eigenspace;
 pub use lanczos::{LanczosPlan, lanczos};
-pub use modes::{MOST_DENSE, Modes};
+pub use modes::{Growth, MOST_DENSE, Modes};
 pub use objective::Objective;
 pub use operator::{DenseOperator, HessianNoiseOperator, HessianOperator, LinearOperator, NoiseOperator};
 pub use orthonormal::{normals, signs};

@@ -39,6 +39,17 @@ pub struct Modes {
     pub force: Vec<f64>,
 }
 
+/// Modes that the quadratic approximation lets grow.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Growth {
+    /// How many modes (or nodes of a quadrature).
+    pub modes: usize,
+    /// Their part of tr Sigma.
+    pub noise: f64,
+    /// Their part of |g + lambda theta|^2.
+    pub force: f64,
+}
+
 impl Modes {
     fn push(&mut self, curvature: f64, noise: f64, force: f64) {
         self.curvature.push(curvature);
@@ -127,6 +138,22 @@ impl Modes {
             }
         }
         Ok(modes)
+    }
+
+    /// The modes with those of negative rho + lambda taken as flat, and how many of them, with which shares of noise and force. In the quadratic
+    /// approximation they grow exponentially; in a network what is beyond it stops them.
+    pub fn without_growth(&self, weight_decay: f64) -> (Self, Growth) {
+        let mut flat = self.clone();
+        let mut growth = Growth::default();
+        for (place, curvature) in flat.curvature.iter_mut().enumerate() {
+            if *curvature + weight_decay < 0.0 {
+                *curvature = -weight_decay;
+                growth.modes += 1;
+                growth.noise += self.noise[place] / self.noise_trace();
+                growth.force += self.force[place] / self.force.iter().sum::<f64>();
+            }
+        }
+        (flat, growth)
     }
 
     /// tr Sigma.

@@ -11,6 +11,7 @@ use super::interval::{moments, observed, power_law, student};
 use super::speed::{noise_factor, predicted};
 use super::track_file::Track;
 use super::{Subject, replicated};
+use crate::curvature::Growth;
 use crate::error::Result;
 
 /// Windows of Figure 8.
@@ -142,7 +143,7 @@ pub(super) fn draft(file: &ExperimentFile, subjects: &[Subject]) -> Result<Draft
         id: "diffusion".into(),
         caption: "Local and global displacement. One should see a constant speed and a displacement that goes on growing. For a stationary \
                   chain in a quadratic basin $c$ falls towards 0 (E20); growth beyond that needs directions that are still relaxing, or \
-                  without curvature. The prediction mode by mode takes noise, force and curvature of the whole spectrum at the start, and no fit."
+                  without curvature. The prediction mode by mode takes noise, force and curvature of the whole spectrum at the start, and no fit; modes of negative curvature are taken as flat."
             .into(),
         panels: vec![local, global],
     });
@@ -167,6 +168,8 @@ struct Law {
     independent: Vec<f64>,
     /// The speed, were they.
     independent_speed: f64,
+    /// Modes with negative curvature, which are taken as flat.
+    growth: Growth,
 }
 
 /// One for each network whose whole spectrum was measured.
@@ -184,10 +187,11 @@ fn laws(file: &ExperimentFile, subjects: &[Subject]) -> Result<Vec<Law>> {
         let places: Vec<usize> =
             (0..chain.steps.len()).rev().step_by(stride).collect::<Vec<_>>().into_iter().rev().collect();
         let steps: Vec<usize> = places.iter().map(|place| chain.steps[*place] as usize).collect();
-        let (local, global) = displacements(modes, &training.sgd, &batches, &steps);
-        let (speeds, independent) = displacements(modes, &training.sgd, &batches.independent(), &steps);
+        let (modes, growth) = modes.without_growth(training.sgd.weight_decay());
+        let (local, global) = displacements(&modes, &training.sgd, &batches, &steps);
+        let (speeds, independent) = displacements(&modes, &training.sgd, &batches.independent(), &steps);
         let independent_speed = averaged(file, &steps, &speeds);
-        laws.push(Law { places, steps, local, global, independent, independent_speed });
+        laws.push(Law { places, steps, local, global, independent, independent_speed, growth });
     }
     Ok(laws)
 }
@@ -222,8 +226,16 @@ fn by_modes(draft: &mut Draft, file: &ExperimentFile, subjects: &[Subject], laws
         let steps: Vec<f64> = law.steps[first..].iter().map(|step| *step as f64).collect();
         power_law(&steps, &law.global[first..]).1
     };
+    let shares: Vec<String> = laws
+        .iter()
+        .map(|law| {
+            let (modes, noise, force) = (law.growth.modes, 100.0 * law.growth.noise, 100.0 * law.growth.force);
+            format!("{modes} ({noise:.3} % of the noise, {force:.1} % of the force)")
+        })
+        .collect();
+    draft.settings.push(("modes of negative curvature, predicted as if flat, by network".into(), shares.join("; ")));
     let mut add = |id: &str, what: &str, effects: &[f64], expected: f64, reference: &str| {
-        // a mode that runs away makes no prediction
+        // numbers that overflowed are no prediction
         if effects.iter().all(|effect| effect.is_finite()) {
             draft.observations.push(observed(id, what, effects, Some(expected), reference));
         }

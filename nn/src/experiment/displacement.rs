@@ -13,7 +13,7 @@
 //!
 //! phi is the variance of a batch of independent ones (E25). Batches of one reshuffled epoch are correlated by c = -1/(N - 1) (E36): two different
 //! samples drawn without replacement have that covariance, whatever is left over at the end of an epoch; else c = 0. Nothing is divided by h, so that modes without
-//! curvature, or with a negative one, need no care.
+//! curvature need no care; modes of negative curvature grow.
 
 use langevin_theory::{Hyperparameters, Sampling};
 

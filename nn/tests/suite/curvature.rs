@@ -319,6 +319,17 @@ fn the_whole_spectrum_by_matrix_and_by_quadrature() {
         let found: f64 = modes.curvature.iter().zip(&modes.force).map(|(rho, force)| rho * force).sum();
         assert!((found / product - 1.0).abs() < 1e-9, "{found} {product}");
 
+        // modes of negative curvature are told, and flattened
+        let (flat, growth) = modes.without_growth(decay);
+        let negative: Vec<usize> =
+            (0..modes.curvature.len()).filter(|place| modes.curvature[*place] + decay < 0.0).collect();
+        assert!(growth.modes == negative.len() && (0.0..1.0).contains(&growth.noise) && growth.force < 1.0);
+        for (place, (flat, before)) in flat.curvature.iter().zip(&modes.curvature).enumerate() {
+            let expected = if negative.contains(&place) { -decay } else { *before };
+            assert!((flat - expected).abs() < 1e-300);
+        }
+        assert_eq!((&flat.noise, &flat.force), (&modes.noise, &modes.force));
+
         let pairs = lanczos(&HessianOperator(objective), &LanczosPlan::new(6, 1)).unwrap();
         let space = Eigenspace::new(objective, &pairs).unwrap();
         let quadrature = Modes::by_quadrature(objective, (&pairs, &space), decay, (400, 30), 1).unwrap();
