@@ -246,7 +246,7 @@ def compare_hessians(folder):
         save_weights(folder / "weights.safetensors", names, model)
         for precision, kind, agreement in ("float32", torch.float32, 1e-3), ("float64", torch.float64, 1e-9):
             if agreement < 1e-6:
-                repeat = max(1, repeat // 2)
+                repeat = max(1, repeat // 2 + 1)
             more = f'precision = "{precision}"\n[start]\nweights = "weights.safetensors"'
             file = training_file(folder, name, lines, shape, 16, 1, 1, more)
             model = model.to(kind).eval()
