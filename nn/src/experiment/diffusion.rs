@@ -101,7 +101,12 @@ pub(super) fn draft(file: &ExperimentFile, subjects: &[Subject]) -> Result<Draft
         ),
         draft.drawn("speed", ("equation (16)", Role::Sde, Look::Dashes), ends, vec![plain; 2]),
     ];
-    let (mean, half) = across(chains, |chain| &chain.global);
+    // of all networks, each by its first chain, or of all chains of one
+    let (label, all): (_, Vec<&Track>) = match subjects {
+        [_] => ("mean over chains, 95 %", chains.iter().collect()),
+        _ => ("mean over networks, 95 %", subjects.iter().filter_map(|subject| subject.tracks[0].first()).collect()),
+    };
+    let (mean, half) = across(&all, |chain| &chain.global);
     let (mean, half) = (thinned(&mean), thinned(&half));
     let (scale, exponent) = last(first, 3);
     let law_marks = law.map(|law| {
@@ -117,12 +122,7 @@ pub(super) fn draft(file: &ExperimentFile, subjects: &[Subject]) -> Result<Draft
         (Quantity::GlobalDisplacement, true),
     );
     global.marks = vec![
-        draft.drawn_with(
-            "global-mean",
-            ("mean over chains, 95 %", Role::Mean, Look::Band),
-            steps.clone(),
-            (mean, half),
-        ),
+        draft.drawn_with("global-mean", (label, Role::Mean, Look::Band), steps.clone(), (mean, half)),
         draft.drawn("global", ("one chain", Role::Chain, Look::Line), steps, thinned(&first.global)),
         draft.drawn(
             "global-fit",
@@ -184,8 +184,11 @@ fn laws(file: &ExperimentFile, subjects: &[Subject]) -> Result<Vec<Law>> {
         while common_divisor(stride, batches.epoch) > 1 && stride < chain.steps.len() {
             stride += 1;
         }
+        // the beginning, which a logarithmic axis shows, and then every stride
+        let every = (0..chain.steps.len()).rev().step_by(stride).collect::<Vec<_>>();
+        let early = 0..(4 * stride).min(chain.steps.len());
         let places: Vec<usize> =
-            (0..chain.steps.len()).rev().step_by(stride).collect::<Vec<_>>().into_iter().rev().collect();
+            early.clone().chain(every.into_iter().rev().filter(|place| *place >= early.end)).collect();
         let steps: Vec<usize> = places.iter().map(|place| chain.steps[*place] as usize).collect();
         let (modes, growth) = modes.without_growth(training.sgd.weight_decay());
         let (local, global) = displacements(&modes, &training.sgd, &batches, &steps);
@@ -217,12 +220,14 @@ fn by_modes(draft: &mut Draft, file: &ExperimentFile, subjects: &[Subject], laws
     let speed = |chain: &Track| moments(&chain.after(file.discard).local).0;
     // the last third, where every chain has gone far
     let ratio = |law: &Law, chain: &Track, predicted: &[f64]| {
-        let first = 2 * law.places.len() / 3;
-        let ratios = law.places.iter().zip(predicted).skip(first).map(|(place, value)| chain.global[*place] / value);
+        let first = 2 * chain.steps.len() / 3;
+        let late = law.places.iter().zip(predicted).filter(|(place, _)| **place >= first);
+        let ratios = late.map(|(place, value)| chain.global[*place] / value);
         moments(&ratios.collect::<Vec<f64>>()).0
     };
     let exponent = |law: &Law| {
-        let first = law.steps.len() / 3;
+        let records = law.places.last().map_or(0, |place| place + 1);
+        let first = law.places.iter().position(|place| *place >= records / 3).unwrap_or(0);
         let steps: Vec<f64> = law.steps[first..].iter().map(|step| *step as f64).collect();
         power_law(&steps, &law.global[first..]).1
     };
@@ -279,7 +284,7 @@ fn by_modes(draft: &mut Draft, file: &ExperimentFile, subjects: &[Subject], laws
     }
 }
 
-fn across(chains: &[Track], part: impl Fn(&Track) -> &Vec<f64>) -> (Vec<f64>, Vec<f64>) {
+fn across(chains: &[&Track], part: impl Fn(&Track) -> &Vec<f64>) -> (Vec<f64>, Vec<f64>) {
     let count = chains.iter().map(|chain| part(chain).len()).min().unwrap_or(0);
     (0..count).map(|place| student(&chains.iter().map(|chain| part(chain)[place]).collect::<Vec<f64>>())).unzip()
 }

@@ -122,8 +122,10 @@ impl Draft {
             id: "spectrum".into(),
             caption: format!(
                 "The Hessian at the start of the chains, over {} samples. Nodes are widened by a hundredth of the range. First and \
-                 second moments of the quadrature agree with direct products to {:.1e}.",
-                curvature.samples, curvature.moment_mismatch
+                 second moments of the quadrature agree with direct products to {}.",
+                curvature.samples,
+                // no line break after the sign of the exponent
+                format!("{:.1e}", curvature.moment_mismatch).replace("e-", "e\u{2011}")
             ),
             panels: vec![panel],
         });
