@@ -43,12 +43,11 @@ pub fn hessian_products(
 ) -> Result<Products> {
     let trainer = Trainer::new(file, device)?;
     let (network, data) = trainer.parts();
-    let block = match vectors {
-        Some(path) => read_directions(path, network)?,
-        None => {
-            let place = (network.precision().kind(), device);
-            normals(&mut Stream::new(file.run.seed, 4), 1, network.dimension(), place)?
-        }
+    let block = if let Some(path) = vectors {
+        read_directions(path, network)?
+    } else {
+        let place = (network.precision().kind(), device);
+        normals(&mut Stream::new(file.run.seed, 4), 1, network.dimension(), place)?
     };
     // before the clock starts: the first product of a process takes memory from the system
     let products = Objective::new(network, data, trainer.loss()).hessian_products(&block)?;

@@ -42,6 +42,9 @@ struct Graph {
     gradients: Vec<Tensor>,
 }
 
+/// Graphs by the first place and the number of samples of their chunk.
+type Kept = Vec<((usize, usize), Rc<Graph>)>;
+
 /// A loss, where a network stands.
 #[derive(Debug)]
 pub struct Objective<'a> {
@@ -50,8 +53,8 @@ pub struct Objective<'a> {
     loss: Loss,
     samples: Vec<u32>,
     chunk: Cell<usize>,
-    /// Graphs of chunks, by their first place and number of samples.
-    kept: RefCell<Vec<((usize, usize), Rc<Graph>)>>,
+    /// Graphs of chunks.
+    kept: RefCell<Kept>,
     /// Bytes they may take.
     most_kept: usize,
     /// Numbers that layers put out for one sample.
@@ -180,13 +183,12 @@ impl<'a> Objective<'a> {
 
     /// Bytes of a graph for each of its samples, by estimate.
     fn bytes_of_sample(&self) -> Result<usize> {
-        let outputs = match self.outputs.get() {
-            Some(outputs) => *outputs,
-            None => {
-                let (input, _) = self.data.batch(&self.samples[..1])?;
-                let found = without_gradients(|| self.network.outputs_of_layers(&input))?;
-                *self.outputs.get_or_init(|| found)
-            }
+        let outputs = if let Some(outputs) = self.outputs.get() {
+            *outputs
+        } else {
+            let (input, _) = self.data.batch(&self.samples[..1])?;
+            let found = without_gradients(|| self.network.outputs_of_layers(&input))?;
+            *self.outputs.get_or_init(|| found)
         };
         Ok(outputs * HELD_PER_OUTPUT * if self.place().0 == Kind::Double { 8 } else { 4 })
     }
