@@ -314,7 +314,9 @@ fn the_whole_spectrum_by_matrix_and_by_quadrature() {
         let force = force.plus(&objective.network().phase().0.scaled(decay).unwrap()).unwrap();
         let square = force.dot(&force).unwrap().value().unwrap();
         assert!((modes.force.iter().sum::<f64>() / square - 1.0).abs() < 1e-10);
-        let image = objective.hessian_products(&force.shaped(&[1, objective.dimension() as i64]).unwrap()).unwrap();
+        let image = objective
+            .hessian_products(&force.shaped(&[1, i64::try_from(objective.dimension()).unwrap()]).unwrap())
+            .unwrap();
         let product = force.dot(&image.row(0).unwrap()).unwrap().value().unwrap();
         let found: f64 = modes.curvature.iter().zip(&modes.force).map(|(rho, force)| rho * force).sum();
         assert!((found / product - 1.0).abs() < 1e-9, "{found} {product}");
