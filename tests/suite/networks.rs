@@ -21,8 +21,8 @@ mod hand_over {
 
     fn harness(folder: &Path, script: &str, mode: u32) {
         let place = folder.join("langevin-nn");
-        std::fs::write(&place, format!("#!/bin/sh\n{script}\n")).unwrap();
-        std::fs::set_permissions(&place, std::fs::Permissions::from_mode(mode)).unwrap();
+        std::fs::write(&place, format!("#!/bin/sh\n{script}\n")).expect("the folder takes files");
+        std::fs::set_permissions(&place, std::fs::Permissions::from_mode(mode)).expect("its owner may");
     }
 
     /// The copy of the binary in a folder, with PATH set to another. Its script finds what it needs by full paths.
@@ -81,7 +81,7 @@ mod hand_over {
 
 /// A finished run with a mark of each kind.
 fn write_run(folder: &Path) {
-    std::fs::create_dir_all(folder).unwrap();
+    std::fs::create_dir_all(folder).expect("there is room");
     let list = |values: &[f64]| values.to_vec();
     let arrays = Arrays::from([
         ("x".into(), list(&[1.0, 10.0, 100.0])),
@@ -143,8 +143,9 @@ fn write_run(folder: &Path) {
         experiment_file: "[experiment]".into(),
         seconds: 1.0,
     };
-    std::fs::write(folder.join("experiment.json"), serde_json::to_vec(&record).unwrap()).unwrap();
-    write_arrays(&folder.join("arrays.npz"), &arrays).unwrap();
+    let record = serde_json::to_vec(&record).expect("a record is JSON");
+    std::fs::write(folder.join("experiment.json"), record).expect("the folder takes files");
+    write_arrays(&folder.join("arrays.npz"), &arrays).expect("the folder takes files");
 }
 
 #[test]
