@@ -14,6 +14,7 @@ use crate::device::DeviceRequest;
 use crate::doctor::Diagnosis;
 use crate::error::{NnError, Result};
 use crate::experiment::{self, ExperimentFile, ExperimentOptions};
+use crate::hessian_products::hessian_products;
 use crate::train::{Options, Outcome, sensible_threads, train};
 use crate::training_file::TrainingFile;
 use crate::{interruption, tensor};
@@ -32,6 +33,8 @@ enum Command {
     Train(TrainArguments),
     /// Measure a network as an experiment file says: its curvature, its chains, and what theory says about them
     Experiment(ExperimentArguments),
+    /// Multiply the Hessian of a training file's network, where it starts, with vectors of a NumPy file, and say how long a product takes
+    Hessian(HessianArguments),
     /// Say what this machine has (libtorch, devices, threads) and what is missing
     Doctor(DoctorArguments),
 }
@@ -83,6 +86,31 @@ struct ExperimentArguments {
     json: bool,
 }
 
+#[derive(Debug, Args)]
+struct HessianArguments {
+    /// Training file
+    #[arg(value_name = "FILE.toml")]
+    file: PathBuf,
+    /// Vectors as rows, entries in the order of `parameters` in run.json (default: one random vector)
+    #[arg(long, value_name = "FILE.npy")]
+    vectors: Option<PathBuf>,
+    /// Where the products go, as rows of doubles
+    #[arg(long, value_name = "FILE.npy")]
+    out: Option<PathBuf>,
+    /// Repetitions behind the times, which are medians
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    repeat: u32,
+    /// auto, cpu or cuda:N; auto is the first CUDA device where there is one
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    device: DeviceRequest,
+    /// Threads of one operation on the processor (default: all cores)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+    /// Times and Rayleigh quotients as one JSON document on standard output
+    #[arg(long)]
+    json: bool,
+}
+
 /// I/N with 1 <= I <= N.
 fn shard(text: &str) -> std::result::Result<(u64, u64), String> {
     let parts = text.split_once('/').and_then(|(part, of)| Some((part.parse().ok()?, of.parse().ok()?)));
@@ -122,6 +150,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> Result<u8> {
+    langevin_loaded::keep_freed_memory();
     // libtorch counts the cores of the machine; what this process may use can be less
     if std::env::var_os("OMP_NUM_THREADS").is_none()
         && let Ok(count) = std::thread::available_parallelism()
@@ -131,6 +160,7 @@ fn run(command: Command) -> Result<u8> {
     match command {
         Command::Train(arguments) => train_file(&arguments),
         Command::Experiment(arguments) => experiment_file(&arguments),
+        Command::Hessian(arguments) => hessian(&arguments),
         Command::Doctor(arguments) => doctor(&arguments),
     }
 }
@@ -189,6 +219,31 @@ fn experiment_file(arguments: &ExperimentArguments) -> Result<u8> {
         }
         None if arguments.json => "null".into(),
         None => "this part is done; other parts are missing".into(),
+    };
+    output::print(&text)?;
+    Ok(0)
+}
+
+fn hessian(arguments: &HessianArguments) -> Result<u8> {
+    let device = arguments.device.resolve()?;
+    let file = TrainingFile::read(&arguments.file)?;
+    if let Some(threads) = arguments.threads {
+        tensor::set_threads(usize::from(threads));
+    }
+    let (vectors, out) = (arguments.vectors.as_deref(), arguments.out.as_deref());
+    let found = hessian_products(&file, vectors, out, arguments.repeat, device)?;
+    let text = if arguments.json {
+        serde_json::to_string(&found).map_err(|error| NnError::Input { detail: format!("times as JSON: {error}") })?
+    } else {
+        let quotients: Vec<String> = found.quotients.iter().map(|value| format!("{value:.6}")).collect();
+        format!(
+            "{} parameters, {} samples\nv'Hv/v'v: {}\n{:.3} ms for the first product, {:.3} ms for the next",
+            found.dimension,
+            found.samples,
+            quotients.join(", "),
+            1e3 * found.seconds_first,
+            1e3 * found.seconds_next
+        )
     };
     output::print(&text)?;
     Ok(0)

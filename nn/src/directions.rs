@@ -5,7 +5,8 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
-use npyz::{DType, NpyFile, Order};
+use langevin_verify::output::write_with;
+use npyz::{DType, NpyFile, Order, WriterBuilder};
 
 use crate::error::{NnError, Result};
 use crate::network::Network;
@@ -43,4 +44,18 @@ pub fn read_directions(path: &Path, network: &Network) -> Result<Tensor> {
     }
     let shape = [shape[0] as i64, dimension as i64];
     Tensor::from_values(&values, &shape, network.precision().kind(), network.device())
+}
+
+/// Writes vectors, one per row, as doubles.
+///
+/// # Errors
+/// [`NnError::Torch`]; [`NnError::Verify`] for a file that cannot be written.
+pub fn write_directions(path: &Path, vectors: &Tensor) -> Result<()> {
+    let values = vectors.to_values()?;
+    let shape: Vec<u64> = vectors.shape().iter().map(|length| length.unsigned_abs()).collect();
+    Ok(write_with(path, |file| {
+        let mut writer = npyz::WriteOptions::new().default_dtype().shape(&shape).writer(file).begin_nd()?;
+        writer.extend(values.iter().copied())?;
+        writer.finish()
+    })?)
 }

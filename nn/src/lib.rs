@@ -13,6 +13,7 @@
 //! | [`directions`] | what states are projected on |
 //! | [`checkpoint`] | states and weights in files |
 //! | [`curvature`] | Hessian and gradient noise: products, eigenpairs, traces, densities |
+//! | [`hessian_products`] | products with the Hessian in files, and their time |
 //! | [`experiment`] | the paper's figures, from an experiment file to a record |
 //! | [`audit`] | the assumptions of the theory |
 //! | [`run_folder`] | the files of a run |
@@ -32,6 +33,7 @@ pub mod directions;
 pub mod doctor;
 pub mod error;
 pub mod experiment;
+pub mod hessian_products;
 mod interruption;
 pub mod model;
 pub mod network;

@@ -11,7 +11,7 @@
 use langevin_theory::Hyperparameters;
 
 use crate::error::{NnError, Result};
-use crate::model::{Blueprint, Mode, draw_initial, forward};
+use crate::model::{Blueprint, Mode, draw_initial, forward, outputs_of_layers};
 use crate::tensor::{Device, Precision, Tensor, without_gradients};
 
 /// What is minimised.
@@ -145,6 +145,14 @@ impl Network {
     /// [`NnError::Torch`] for inputs that do not fit.
     pub fn outputs(&self, inputs: &Tensor, mode: Mode) -> Result<Tensor> {
         forward(&self.blueprint.layers, inputs, &self.leaves, &self.buffers, mode)
+    }
+
+    /// How many numbers its layers put out for inputs: a measure of the memory that differentiation takes.
+    ///
+    /// # Errors
+    /// [`NnError::Torch`] for inputs that do not fit.
+    pub fn outputs_of_layers(&self, inputs: &Tensor) -> Result<usize> {
+        outputs_of_layers(&self.blueprint.layers, inputs, &self.leaves, &self.buffers)
     }
 
     /// The loss of a batch: a number that gradients can be taken of. Targets are rows x outputs for [`Loss::SquaredError`]

@@ -39,6 +39,9 @@ impl Precision {
     }
 }
 
+/// Added to variances by batch normalisation.
+const EPSILON: f64 = 1e-5;
+
 /// An array on a device.
 #[derive(Debug)]
 pub struct Tensor(tch::Tensor);
@@ -313,14 +316,15 @@ impl Tensor {
             .map_err(|error| refused("backward", &error))
     }
 
-    /// Gradients of a number with respect to leaves, zero where the number does not depend on one; the graph stays, for more of
+    /// Gradients of a sum of numbers with respect to leaves, zero where it does not depend on one; the graph stays, for more of
     /// them.
     ///
     /// # Errors
     /// [`NnError::Torch`].
-    pub fn gradients_again(&self, leaves: &[Self]) -> Result<Vec<Self>> {
+    pub fn gradients_again(numbers: &[Self], leaves: &[Self]) -> Result<Vec<Self>> {
         let places: Vec<&tch::Tensor> = leaves.iter().map(|leaf| &leaf.0).collect();
-        let gradients = tch::Tensor::f_run_backward(&[&self.0], &places, true, false);
+        let roots: Vec<&tch::Tensor> = numbers.iter().map(|number| &number.0).collect();
+        let gradients = tch::Tensor::f_run_backward(&roots, &places, true, false);
         let gradients = gradients.map_err(|error| refused("backward", &error))?;
         let or_zero = |(gradient, leaf): (tch::Tensor, &Self)| {
             if gradient.defined() { Ok(Self(gradient)) } else { made("zeros_like", leaf.0.f_zeros_like()) }
@@ -360,11 +364,34 @@ impl Tensor {
     /// [`NnError::Torch`].
     pub fn batch_norm(&self, scale: &Self, shift: &Self, running: (&Self, &Self), of_batch: bool) -> Result<Self> {
         const MOMENTUM: f64 = 0.1;
-        const EPSILON: f64 = 1e-5;
         let (mean, variance) = (Some(&running.0.0), Some(&running.1.0));
         let result =
             self.0.f_batch_norm(Some(&scale.0), Some(&shift.0), mean, variance, of_batch, MOMENTUM, EPSILON, true);
         made("batch_norm", result)
+    }
+
+    /// The weight and bias of the convolution (with this weight) that normalises with running means and variances, too.
+    ///
+    /// # Errors
+    /// [`NnError::Torch`].
+    pub fn normalised(
+        &self,
+        bias: Option<&Self>,
+        (scale, shift): (&Self, &Self),
+        (mean, variance): (&Self, &Self),
+    ) -> Result<(Self, Self)> {
+        let folded = || {
+            let factor = scale.0.f_mul(&variance.0.f_add_scalar(EPSILON)?.f_rsqrt()?)?;
+            let weight = self.0.f_mul(&factor.f_view([-1i64, 1, 1, 1])?)?;
+            let centred = match bias {
+                Some(bias) => bias.0.f_sub(&mean.0)?,
+                None => mean.0.f_neg()?,
+            };
+            // b + a c in one pass
+            Ok((weight, shift.0.f_addcmul(&factor, &centred)?))
+        };
+        let (weight, bias) = folded().map_err(|error| refused("batch_norm", &error))?;
+        Ok((Self(weight), Self(bias)))
     }
 
     /// max(x, 0).
@@ -489,6 +516,31 @@ impl Tensor {
     /// [`NnError::Torch`].
     pub fn product(&self, other: &Self) -> Result<Self> {
         made("mul", self.0.f_mul(&other.0))
+    }
+
+    /// The mean of the rows of a matrix.
+    ///
+    /// # Errors
+    /// [`NnError::Torch`].
+    pub fn mean_of_rows(&self) -> Result<Self> {
+        made("mean", self.0.f_mean_dim([0i64].as_slice(), false, None))
+    }
+
+    /// Eigenvalues of a symmetric matrix, ascending, and its eigenvectors as columns.
+    ///
+    /// # Errors
+    /// [`NnError::Torch`], also for entries that are not finite.
+    pub fn symmetric_eigen(&self) -> Result<(Self, Self)> {
+        let (values, vectors) = self.0.f_linalg_eigh("L").map_err(|error| refused("linalg_eigh", &error))?;
+        Ok((Self(values), Self(vectors)))
+    }
+
+    /// On a device.
+    ///
+    /// # Errors
+    /// [`NnError::Torch`].
+    pub fn on(&self, device: Device) -> Result<Self> {
+        made("copy to a device", self.0.f_to_device(device))
     }
 
     /// Sum of all: a number.

@@ -1,11 +1,16 @@
-"""Time of a training step: langevin-nn against PyTorch's eager loop with torch.optim.SGD, of the same version of libtorch.
+"""Time of a training step and of a product with the Hessian: langevin-nn against PyTorch's eager mode, of the same version of libtorch.
 
     cargo build --release -p langevin-nn
-    python tests/peers/nn.py [--threads N] [--rounds R] [--only WORKLOAD] [--binary FILE]
+    python tests/peers/nn.py [steps] [hessian] [--threads N] [--rounds R] [--only WORKLOAD] [--binary FILE]
 
-Rounds of both are interleaved, so that a busy machine slows both; the table shows medians over rounds. "recorded" keeps the loss,
-|delta|^2 and |Delta|^2 of every step. Both draw batches of the same size from data that is in memory, with the same weight decay.
-Processes of langevin-nn read their file and data before their clock starts, and PyTorch's loop runs some steps before its own does.
+Rounds of all are interleaved, so that a busy machine slows all; the table shows medians over rounds, and their ratio: below 1, langevin-nn is
+faster. Processes of langevin-nn read their file and data before their clock starts, and PyTorch runs some steps before its own does.
+
+steps      a loop with torch.optim.SGD; both draw batches of the same size from data in memory, with the same weight decay. "recorded" keeps the
+           loss, |delta|^2 and |Delta|^2 of every step: langevin-nn's is compared with PyTorch's loop that keeps nothing, and one that does.
+hessian    torch.autograd.grad of the gradient (create_graph = True) with grad_outputs = v: the same weights, running averages, vector and samples,
+           all in one chunk. "first" computes the loss and its gradient, too; "next" has the graph of the gradient already (retain_graph = True).
+           The products must agree, to 1e-9 in double precision and 1e-3 in single precision, where a sample can be at a kink of max(x, 0).
 """
 import argparse
 import json
@@ -18,11 +23,15 @@ import tempfile
 import time
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+parser.add_argument("parts", nargs="*", metavar="steps|hessian", help="what is timed (default: both)")
 parser.add_argument("--threads", type=int, default=1)
 parser.add_argument("--rounds", type=int, default=5)
 parser.add_argument("--only")
 parser.add_argument("--binary", default=pathlib.Path(__file__).parents[2] / "target" / "release" / "langevin-nn")
 arguments = parser.parse_args()
+arguments.parts = arguments.parts or ["steps", "hessian"]
+if unknown := set(arguments.parts) - {"steps", "hessian"}:
+    parser.error(f"{unknown.pop()} is not timed; it must be steps or hessian")
 os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(arguments.threads)
 
 import numpy as np  # noqa: E402
@@ -107,7 +116,7 @@ def pytorch(make, data, batch, steps, recorded, warm):
     return (time.perf_counter() - begun) / steps
 
 
-def langevin(folder, name, lines, shape, batch, steps, recorded):
+def training_file(folder, name, lines, shape, batch, steps, every, more=""):
     text = f"""
 [data]
 source = "npy"
@@ -125,40 +134,163 @@ batch_size = {batch}
 sampling = "reshuffle"
 [run]
 steps = {steps}
+{more}
 [track]
-every = {1 if recorded else steps + 1}
+every = {every}
 """
     file = folder / "run.toml"
     file.write_text(text)
-    with tempfile.TemporaryDirectory(dir=folder) as out:
-        command = [arguments.binary, "train", file, "--out", pathlib.Path(out) / "run", "--device", "cpu", "--threads", str(arguments.threads), "--json"]
-        found = subprocess.run([str(word) for word in command], capture_output=True, text=True)
+    return file
+
+
+def run(*words):
+    command = [arguments.binary, *words, "--device", "cpu", "--threads", arguments.threads, "--json"]
+    found = subprocess.run([str(word) for word in command], capture_output=True, text=True)
     if found.returncode:
         sys.exit(found.stderr)
-    return json.loads(found.stdout)["seconds"] / steps
+    return json.loads(found.stdout)
+
+
+def langevin(folder, name, lines, shape, batch, steps, recorded):
+    file = training_file(folder, name, lines, shape, batch, steps, 1 if recorded else steps + 1)
+    with tempfile.TemporaryDirectory(dir=folder) as out:
+        return run("train", file, "--out", pathlib.Path(out) / "run")["seconds"] / steps
+
+
+def save_data(folder, name, shape, samples):
+    generator = np.random.default_rng(1)
+    images = generator.standard_normal((samples, *shape)).astype(np.float32)
+    labels = np.arange(samples) % 10
+    np.save(folder / f"{name}.npy", images.reshape(samples, -1))
+    np.save(folder / f"{name}-labels.npy", labels)
+    return torch.from_numpy(images), torch.from_numpy(labels)
+
+
+def compare_steps(folder):
+    print(f"ms per step\n{'workload':<24} {'langevin-nn':>12} {'PyTorch':>12} {'ratio':>7}")
+    for name, (make, lines, shape, samples, batch, steps) in WORKLOADS.items():
+        if arguments.only and arguments.only != name:
+            continue
+        data = save_data(folder, name, shape, samples)
+        times = {key: [] for key in ("ours", "ours, recorded", "theirs", "theirs, recorded")}
+        for _ in range(arguments.rounds):
+            for recorded, after in (False, ""), (True, ", recorded"):
+                times["ours" + after].append(langevin(folder, name, lines, shape, batch, steps, recorded))
+                times["theirs" + after].append(pytorch(make, data, batch, steps, recorded, warm=min(20, steps)))
+        median = {key: 1e3 * statistics.median(found) for key, found in times.items()}
+        for row, ours, theirs in (
+            (name, "ours", "theirs"),
+            ("  recorded, against not", "ours, recorded", "theirs"),
+            ("  both recorded", "ours, recorded", "theirs, recorded"),
+        ):
+            print(f"{row:<24} {median[ours]:>12.3f} {median[theirs]:>12.3f} {median[ours] / median[theirs]:>7.2f}", flush=True)
+
+
+def normalised(name):
+    return [f"{name}.{part}" for part in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")]
+
+
+def names_of_resnet18():
+    names = ["conv1.weight", *normalised("bn1")]
+    for stage in range(1, 5):
+        for number in range(2):
+            front = f"layer{stage}.{number}."
+            for part in (1, 2):
+                names += [f"{front}conv{part}.weight", *normalised(f"{front}bn{part}")]
+            if stage > 1 and not number:
+                names += [f"{front}downsample.0.weight", *normalised(f"{front}downsample.1")]
+    return [*names, "fc.weight", "fc.bias"]
+
+
+# the names of langevin-nn, in the order of PyTorch's state; samples of the loss; products a round
+HESSIANS = {
+    "mlp": ([f"layers.{layer}.{part}" for layer in range(3) for part in ("weight", "bias")], 1024, 20),
+    "small-conv": ([f"{layer}.{part}" for layer in ("features.0", "features.1", "classifier") for part in ("weight", "bias")], 1024, 5),
+    "resnet18": (names_of_resnet18(), 32, 1),
+}
+
+
+def save_weights(path, names, model):
+    state = model.state_dict()
+    assert len(names) == len(state), (len(names), len(state))
+    header, body = {}, b""
+    for name, value in zip(names, state.values()):
+        if name.endswith("num_batches_tracked"):
+            continue
+        value = value.to(torch.float64).contiguous().numpy()
+        header[name] = {"dtype": "F64", "shape": list(value.shape), "data_offsets": [len(body), len(body) + value.nbytes]}
+        body += value.tobytes()
+    header = json.dumps(header).encode()
+    path.write_bytes(len(header).to_bytes(8, "little") + header + body)
+
+
+def seconds(job):
+    begun = time.perf_counter()
+    job()
+    return time.perf_counter() - begun
+
+
+def compare_hessians(folder):
+    print(f"ms per product with the Hessian\n{'workload':<24} {'langevin-nn':>12} {'PyTorch':>12} {'ratio':>7}")
+    for name, (make, lines, shape, _, _, _) in WORKLOADS.items():
+        if arguments.only and arguments.only != name:
+            continue
+        names, samples, repeat = HESSIANS[name]
+        inputs, labels = save_data(folder, name, shape, samples)
+        torch.manual_seed(1)
+        model = make()
+        for key, value in model.state_dict().items():
+            # running averages as after training: neither 0 nor 1
+            if key.endswith(("running_mean", "running_var")):
+                value.add_(0.1 * torch.rand_like(value))
+        save_weights(folder / "weights.safetensors", names, model)
+        for precision, kind, agreement in ("float32", torch.float32, 1e-3), ("float64", torch.float64, 1e-9):
+            if agreement < 1e-6:
+                repeat = max(1, repeat // 2 + 1)
+            more = f'precision = "{precision}"\n[start]\nweights = "weights.safetensors"'
+            file = training_file(folder, name, lines, shape, 16, 1, 1, more)
+            model = model.to(kind).eval()
+            parameters = list(model.parameters())
+            flat = np.random.default_rng(2).standard_normal(sum(part.numel() for part in parameters))
+            np.save(folder / "vector.npy", flat[None])
+            pieces = torch.from_numpy(flat).to(kind).split([part.numel() for part in parameters])
+            vector = [piece.view_as(part) for piece, part in zip(pieces, parameters)]
+            rows, loss_of = inputs.to(kind), nn.CrossEntropyLoss()
+
+            def gradient():
+                return torch.autograd.grad(loss_of(model(rows), labels), parameters, create_graph=True)
+
+            def first():
+                return torch.autograd.grad(gradient(), parameters, grad_outputs=vector)
+
+            product = torch.cat([part.reshape(-1) for part in first()]).to(torch.float64).numpy()
+            times = {key: [] for key in ("ours first", "ours next", "theirs first", "theirs next")}
+            # a product of the large network takes seconds
+            for _ in range(arguments.rounds if repeat > 1 or agreement > 1e-6 else max(1, arguments.rounds // 2)):
+                words = "hessian", file, "--vectors", folder / "vector.npy", "--out", folder / "product.npy", "--repeat", repeat
+                found = run(*words)
+                times["ours first"].append(found["seconds_first"])
+                times["ours next"].append(found["seconds_next"])
+                times["theirs first"].append(statistics.median(seconds(first) for _ in range(repeat)))
+                graph = gradient()
+                again = [seconds(lambda: torch.autograd.grad(graph, parameters, grad_outputs=vector, retain_graph=True)) for _ in range(repeat)]
+                times["theirs next"].append(statistics.median(again))
+                del graph
+            ours = np.load(folder / "product.npy")[0]
+            apart = np.linalg.norm(ours - product) / np.linalg.norm(product)
+            if not apart < agreement:
+                sys.exit(f"{name}, {precision}: the products differ by {apart:.1e}")
+            for which in "first", "next":
+                a, b = (1e3 * statistics.median(times[f"{side} {which}"]) for side in ("ours", "theirs"))
+                print(f"{f'{name}, {precision}, {which}':<24} {a:>12.3f} {b:>12.3f} {a / b:>7.2f}   (apart by {apart:.0e})", flush=True)
 
 
 def main():
-    print(f"PyTorch {torch.__version__}, {arguments.threads} thread(s), {arguments.rounds} rounds, ms per step")
-    print(f"{'workload':<24} {'langevin-nn':>12} {'PyTorch':>12} {'ratio':>7}")
+    print(f"PyTorch {torch.__version__}, {arguments.threads} thread(s), {arguments.rounds} rounds; medians")
     with tempfile.TemporaryDirectory() as folder:
-        folder = pathlib.Path(folder)
-        for name, (make, lines, shape, samples, batch, steps) in WORKLOADS.items():
-            if arguments.only and arguments.only != name:
-                continue
-            generator = np.random.default_rng(1)
-            images = generator.standard_normal((samples, *shape)).astype(np.float32)
-            labels = np.arange(samples) % 10
-            np.save(folder / f"{name}.npy", images.reshape(samples, -1))
-            np.save(folder / f"{name}-labels.npy", labels)
-            data = torch.from_numpy(images), torch.from_numpy(labels)
-            for recorded in (False, True):
-                ours, theirs = [], []
-                for _ in range(arguments.rounds):
-                    ours.append(langevin(folder, name, lines, shape, batch, steps, recorded))
-                    theirs.append(pytorch(make, data, batch, steps, recorded, warm=min(20, steps)))
-                a, b = 1e3 * statistics.median(ours), 1e3 * statistics.median(theirs)
-                print(f"{name + (', recorded' if recorded else ''):<24} {a:>12.3f} {b:>12.3f} {b / a:>7.2f}", flush=True)
+        for part, job in ("steps", compare_steps), ("hessian", compare_hessians):
+            if part in arguments.parts:
+                job(pathlib.Path(folder))
 
 
 main()

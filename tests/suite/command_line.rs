@@ -347,14 +347,6 @@ fn output_that_cannot_be_written_is_exit_code_four() {
 }
 
 #[test]
-fn the_network_harness_says_how_to_get_it_when_it_is_missing() {
-    let answer = langevin(Path::new("."), &["nn", "doctor"]);
-    if answer.code != 0 {
-        answer.refuses(&["langevin-nn"]);
-    }
-}
-
-#[test]
 fn theories_are_compared_on_a_users_problem() {
     let folder = folder_with(&[("problem.toml", PROBLEM)]);
     let answer = langevin(folder.path(), &["compare", "problem.toml", "--json", "--out", "comparison"]);

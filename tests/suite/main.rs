@@ -8,6 +8,7 @@ mod corpora;
 mod history;
 mod kill_matrix;
 mod large;
+mod networks;
 mod program;
 mod reference_cases;
 mod simulate;

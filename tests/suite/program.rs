@@ -1,7 +1,7 @@
 //! Runs the built binary.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::LazyLock;
 
@@ -77,6 +77,18 @@ pub fn wait(child: Child) -> Answer {
 pub fn langevin_with(folder: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Answer {
     let mut command = command(folder, arguments);
     Answer::of(command.envs(variables.iter().copied()).stdin(Stdio::null()).output().expect("the binary runs"))
+}
+
+/// Puts a copy of the binary into a folder.
+pub fn copy_binary(folder: &Path) -> PathBuf {
+    let place = folder.join(format!("langevin{}", std::env::consts::EXE_SUFFIX));
+    std::fs::copy(BINARY.path(), &place).expect("the binary is copied");
+    place
+}
+
+/// What a finished command answered.
+pub fn answer(command: &mut Command) -> Answer {
+    Answer::of(command.stdin(Stdio::null()).output().expect("the program runs"))
 }
 
 /// Runs the binary with text on standard input.

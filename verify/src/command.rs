@@ -1011,20 +1011,26 @@ fn compare_file(arguments: &CompareArguments) -> Result<u8> {
     Ok(comparison.exit_code())
 }
 
-/// Runs `langevin-nn` with the same arguments: beside this binary, then on PATH.
+/// Runs `langevin-nn` with the same arguments: beside this binary, then on PATH. Its exit code is this program's; on Unix it takes the place of this
+/// process, so that signals reach it and what it saves when it is interrupted is saved before the shell goes on.
 fn hand_over(arguments: &[String]) -> Result<u8> {
     let name = format!("langevin-nn{}", std::env::consts::EXE_SUFFIX);
     let beside = std::env::current_exe().ok().map(|path| path.with_file_name(&name)).filter(|path| path.exists());
-    let status = std::process::Command::new(beside.unwrap_or_else(|| name.into())).args(arguments).status();
-    match status {
-        Ok(status) => Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(4)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(VerifyError::Input {
+    let program = beside.unwrap_or_else(|| name.into());
+    let mut command = std::process::Command::new(&program);
+    command.args(arguments);
+    #[cfg(unix)]
+    let answer: std::io::Result<u8> = Err(std::os::unix::process::CommandExt::exec(&mut command));
+    #[cfg(not(unix))]
+    let answer = command.status().map(|status| status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(4));
+    answer.map_err(|source| match source.kind() {
+        std::io::ErrorKind::NotFound => VerifyError::Input {
             detail: "langevin-nn is not installed: it is not beside langevin and not on PATH. In a checkout, nn/libtorch/fetch \
                      and then `cargo build --release -p langevin-nn` put it beside langevin (docs/nn.md)"
                 .into(),
-        }),
-        Err(source) => Err(VerifyError::Output { path: "langevin-nn".into(), source }),
-    }
+        },
+        _ => VerifyError::Output { path: program.display().to_string(), source },
+    })
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "an argument of map_err")]

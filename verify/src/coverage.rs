@@ -1,6 +1,7 @@
 //! Where each of the paper's equations, theorems, assumptions, figures and tables is implemented, and what checks it. A row
 //! without an implementation or a check fails the tests of this file, and so does a name that leads nowhere. What the paper
-//! shows of networks is implemented for linear regression, where the theory is exact; those rows say so.
+//! shows of networks is checked on linear regression, where the theory is exact; experiment files run it on networks, as measurements with
+//! intervals, with the paper's hyperparameters (`paper-*.toml`) and on the digits (`digits-*.toml`).
 
 use serde::Serialize;
 
@@ -11,7 +12,8 @@ pub struct Row {
     pub item: &'static str,
     /// What it is.
     pub subject: &'static str,
-    /// Where it is implemented: paths of items, the crates by their short names.
+    /// Where it is implemented: paths of items, the crates by their short names; files of experiments on networks
+    /// (`langevin nn experiment FILE`).
     pub implemented: &'static str,
     /// What checks it: claims by their ids, `CRATE suite FILE` for tests, `reference cases KIND` for reference values of
     /// [`predict`](mod@crate::predict), `unit tests MODULE`.
@@ -344,15 +346,15 @@ pub const COVERAGE: [Row; 70] = [
     row("Assumption 4", "quadratic loss", "theory::Quadratic", "excess-loss", "E09"),
     row(
         "Figure 1",
-        "displacement, linear regression (networks: nn, later)",
-        "verify::scenario::Sweeps, theory::diffusion::PowerLaw",
+        "displacement, linear regression and networks",
+        "verify::scenario::Sweeps, theory::diffusion::PowerLaw, nn/experiments/digits-figure-1-mlp.toml, nn/experiments/digits-figure-1-conv.toml, nn/experiments/paper-figure-1-resnet18.toml, nn/experiments/paper-figure-1-resnet34.toml, nn/experiments/paper-figure-1-vgg11-bn.toml, nn/experiments/paper-figure-1-vgg16.toml, nn/experiments/paper-figure-1-vgg16-bn.toml",
         "instantaneous-speed, displacement, theory suite diffusion",
         "E19, E20, E33",
     ),
     row(
         "Figure 2",
         "oscillation of the mean, linear regression",
-        "verify::scenario::Oscillation, verify::modes_run",
+        "verify::scenario::Oscillation, verify::modes_run, nn/experiments/digits-figure-2.toml, nn/experiments/paper-figure-2.toml",
         "transient-mean-position, transient-mean-velocity",
         "E32",
     ),
@@ -365,49 +367,67 @@ pub const COVERAGE: [Row; 70] = [
     ),
     row(
         "Figure 4",
-        "positions, linear regression (networks: nn, later)",
-        "verify::scenario::PhaseSpaceRotation, theory::langevin::ModifiedLoss::position",
+        "positions, linear regression and networks",
+        "verify::scenario::PhaseSpaceRotation, theory::langevin::ModifiedLoss::position, nn/experiments/digits-figure-4-5-6.toml, nn/experiments/paper-figure-4-5-6.toml",
         "stationary-positions, discretisation-factor, assumption-3-as-exact",
         "E26, E35",
     ),
     row(
         "Figure 5",
-        "velocities, linear regression (networks: nn, later)",
-        "verify::scenario::PhaseSpaceRotation, theory::langevin::ModifiedLoss::velocity",
+        "velocities, linear regression and networks",
+        "verify::scenario::PhaseSpaceRotation, theory::langevin::ModifiedLoss::velocity, nn/experiments/digits-figure-4-5-6.toml, nn/experiments/paper-figure-4-5-6.toml",
         "stationary-velocities, equipartition, theory suite langevin_law",
         "E10",
     ),
     row(
         "Figure 6",
-        "phase space, linear regression (networks: nn, later)",
-        "verify::scenario::PhaseSpaceRotation, theory::discrete::ModeMap::roots",
+        "phase space, linear regression and networks",
+        "verify::scenario::PhaseSpaceRotation, theory::discrete::ModeMap::roots, nn/experiments/digits-figure-4-5-6.toml, nn/experiments/paper-figure-4-5-6.toml",
         "phase-space-rotation, rotation-rate-as-printed",
         "E21, E22, E31",
     ),
     row(
         "Figure 7",
-        "sweeps, linear regression (networks: nn, later)",
-        "verify::scenario::Sweeps, theory::minibatch::MinibatchLaw",
+        "sweeps, linear regression and networks",
+        "verify::scenario::Sweeps, theory::minibatch::MinibatchLaw, nn/experiments/digits-figure-7.toml, nn/experiments/paper-figure-7.toml",
         "speed-across-settings, speed-from-one-estimate, displacement",
         "E03, E19, E20",
     ),
     row(
         "Figure 8",
-        "exponent by window, linear regression (networks: nn, later)",
-        "theory::diffusion::exponent_by_window",
+        "exponent by window, linear regression and networks",
+        "theory::diffusion::exponent_by_window, nn/experiments/digits-figure-1-mlp.toml, nn/experiments/digits-figure-1-conv.toml, nn/experiments/paper-figure-1-resnet18.toml",
         "theory suite diffusion",
         "E20",
     ),
-    row("Table 1", "hyperparameters of Figure 1", "verify::paper_tables::ROWS", "unit tests verify::paper_tables", ""),
-    row("Table 2", "hyperparameters of Figure 2", "verify::paper_tables::ROWS", "unit tests verify::paper_tables", ""),
     row(
-        "Table 3",
-        "hyperparameters of Figures 4 to 6",
-        "verify::paper_tables::ROWS",
+        "Table 1",
+        "hyperparameters of Figure 1",
+        "verify::paper_tables::ROWS, nn/experiments/paper-figure-1-resnet18.toml, nn/experiments/paper-figure-1-resnet34.toml, nn/experiments/paper-figure-1-vgg11-bn.toml, nn/experiments/paper-figure-1-vgg16.toml, nn/experiments/paper-figure-1-vgg16-bn.toml",
         "unit tests verify::paper_tables",
         "",
     ),
-    row("Table 4", "hyperparameters of Figure 7", "verify::paper_tables::ROWS", "unit tests verify::paper_tables", ""),
+    row(
+        "Table 2",
+        "hyperparameters of Figure 2",
+        "verify::paper_tables::ROWS, nn/experiments/paper-figure-2.toml",
+        "unit tests verify::paper_tables",
+        "",
+    ),
+    row(
+        "Table 3",
+        "hyperparameters of Figures 4 to 6",
+        "verify::paper_tables::ROWS, nn/experiments/paper-figure-4-5-6.toml",
+        "unit tests verify::paper_tables",
+        "",
+    ),
+    row(
+        "Table 4",
+        "hyperparameters of Figure 7",
+        "verify::paper_tables::ROWS, nn/experiments/paper-figure-7.toml",
+        "unit tests verify::paper_tables",
+        "",
+    ),
 ];
 
 #[cfg(test)]
@@ -487,6 +507,9 @@ mod tests {
     }
 
     fn leads_nowhere(path: &str) -> bool {
+        if path.contains('/') {
+            return !root().join(path).is_file();
+        }
         match resolve(path) {
             None => true,
             Some((place, items)) => {
@@ -579,6 +602,24 @@ mod tests {
         assert!(lost.is_empty(), "{lost:#?}");
     }
 
+    /// Figures of networks and tables of hyperparameters name the files that run them, and no file of an experiment is left out.
+    #[test]
+    fn experiments_are_named() {
+        let mut named = BTreeSet::new();
+        for row in &COVERAGE {
+            let files: Vec<String> = paths(row.implemented).into_iter().filter(|path| path.contains('/')).collect();
+            let is_of_networks =
+                row.item.starts_with("Table") || (row.item.starts_with("Figure") && row.item != "Figure 3");
+            assert_eq!(files.is_empty(), !is_of_networks, "{}", row.item);
+            named.extend(files);
+        }
+        for entry in std::fs::read_dir(root().join("nn/experiments")).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            // audits are about assumptions, not about a figure
+            assert!(name.contains("audit") || named.contains(&format!("nn/experiments/{name}")), "{name}");
+        }
+    }
+
     /// The errata are numbered E01 to E43.
     #[test]
     fn errata_are_numbered() {
@@ -595,7 +636,14 @@ mod tests {
     #[test]
     fn a_name_that_leads_nowhere_is_noticed() {
         assert!(!leads_nowhere("theory::ou::StationaryLaw::potential"));
-        for wrong in ["theory::ou::StationaryLaw::potentia", "theory::no_module::Law", "nn::Model", "sim::ou::Sample"] {
+        assert!(!leads_nowhere("nn/experiments/digits-figure-2.toml"));
+        for wrong in [
+            "theory::ou::StationaryLaw::potentia",
+            "theory::no_module::Law",
+            "nn::Model",
+            "sim::ou::Sample",
+            "nn/experiments/digits-figure-3.toml",
+        ] {
             assert!(leads_nowhere(wrong), "{wrong}");
         }
         let kinds = kinds_of_reference_cases();

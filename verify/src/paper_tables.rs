@@ -206,6 +206,41 @@ mod tests {
 
     use super::*;
 
+    /// The experiment files of the networks say what the tables say; sweeps are rounded to six digits there, batch sizes to whole numbers.
+    #[test]
+    fn experiment_files_have_the_hyperparameters_of_the_tables() {
+        let files =
+            ["1-vgg16", "1-vgg11-bn", "1-vgg16-bn", "1-resnet18", "1-resnet34", "2", "2", "4-5-6", "7", "7", "7"];
+        for (row, file) in ROWS.iter().zip(files) {
+            let name = format!("{}/../nn/experiments/paper-figure-{file}.toml", env!("CARGO_MANIFEST_DIR"));
+            let text = std::fs::read_to_string(&name).unwrap();
+            let document = crate::document::parse(&name, &text).unwrap();
+            let close = |found: &serde_json::Value, wanted: f64| (found.as_f64().unwrap() / wanted - 1.0).abs() < 1e-5;
+            let decay = document["sgd"]["weight_decay"].as_f64().unwrap_or(0.0);
+            assert!((decay - row.weight_decay).abs() < 1e-12, "{file}: {decay}");
+            for (key, entry) in
+                [("learning_rate", row.learning_rate), ("momentum", row.momentum), ("batch_size", row.batch_size)]
+            {
+                let (base, swept) = (&document["sgd"][key], document["sweep"][key].as_array());
+                match entry {
+                    // one of the settings: the first, or one of a sweep (Figure 2)
+                    Entry::Value(value) => assert!(
+                        close(base, value) || swept.is_some_and(|all| all.iter().any(|found| close(found, value))),
+                        "{file}: {key} = {base}; the table says {value}"
+                    ),
+                    Entry::Sweep(..) => {
+                        let (swept, wanted) = (swept.unwrap(), entry.values());
+                        assert_eq!(swept.len(), wanted.len(), "{file}: {key}");
+                        for (found, wanted) in swept.iter().zip(wanted) {
+                            let wanted = if key == "batch_size" { wanted.round() } else { wanted };
+                            assert!(close(found, wanted), "{file}: {key} has {found}; the table says {wanted}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
     #[test]
     fn the_tables_are_those_of_the_paper() {
         let of = |table: u8| ROWS.iter().filter(|row| row.table == table).collect::<Vec<_>>();

@@ -61,7 +61,7 @@ pub fn spectral_density(
         let probe = signs(&mut stream, 1, dimension, operator.place())?.scaled(size.sqrt().recip())?;
         let image = operator.products(&probe)?.row(0)?;
         let direct = [row_dot(&probe.row(0)?, &image)?, row_dot(&image, &image)?];
-        let quadrature = one_vector(operator, &probe, steps.min(dimension))?;
+        let quadrature = quadrature_from(operator, &probe, steps.min(dimension))?;
         products += 1 + quadrature.len() as u64;
         let moment = |power: i32| quadrature.iter().map(|(node, weight)| weight * node.powi(power)).sum::<f64>();
         let found = [moment(1), moment(2)];
@@ -88,7 +88,7 @@ pub fn spectral_density(
 }
 
 /// Nodes and weights from one unit vector (a block of one row).
-fn one_vector(operator: &dyn LinearOperator, start: &Tensor, steps: usize) -> Result<Vec<(f64, f64)>> {
+pub(super) fn quadrature_from(operator: &dyn LinearOperator, start: &Tensor, steps: usize) -> Result<Vec<(f64, f64)>> {
     let (kind, device) = operator.place();
     let basis = Tensor::zeros(&[steps as i64, operator.dimension() as i64], kind, device)?;
     basis.row(0)?.assign(&start.row(0)?)?;

@@ -8,10 +8,12 @@
 //! | [`trace`] | traces by Hutch++, with intervals |
 //! | [`spectral_density`] | stochastic Lanczos quadrature |
 //! | [`Eigenspace`] | gradient, minimum and noise along eigenvectors |
+//! | [`Modes`] | noise and force over the whole spectrum |
 
 mod density;
 mod eigenspace;
 mod lanczos;
+mod modes;
 mod objective;
 mod operator;
 mod orthonormal;
@@ -21,6 +23,7 @@ mod trace;
 pub use density::{Density, spectral_density};
 pub use eigenspace::Eigenspace;
 pub use lanczos::{LanczosPlan, lanczos};
+pub use modes::{Growth, MOST_DENSE, Modes};
 pub use objective::Objective;
 pub use operator::{DenseOperator, HessianNoiseOperator, HessianOperator, LinearOperator, NoiseOperator};
 pub use orthonormal::{normals, signs};

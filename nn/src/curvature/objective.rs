@@ -5,11 +5,15 @@
 //! ```
 //!
 //! without weight decay; batch normalisation uses its running averages, so that L is a mean over samples. Products with H come
-//! from differentiating twice: H v = grad (g . v). The numbers g_i . v of all samples come from differentiating G(w) . v by w, where
-//! G(w) = sum_i w_i g_i is linear in the weights w; no gradient of a single sample is ever formed. All is summed over chunks of samples;
+//! from differentiating twice: H v = grad (G(w) . v) at w_i = 1/n, where G(w) = sum_i w_i g_i. The numbers g_i . v of all samples come from
+//! differentiating G(w) . v by w, in which it is linear; no gradient of a single sample is ever formed. All is summed over chunks of samples;
 //! a chunk that does not fit memory is halved.
+//!
+//! What G(w) was computed from does not change while an objective lives (it borrows the network), so chunks keep it, as far as a limit of
+//! memory allows: every product after the first then costs one differentiation in place of three.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell, RefCell};
+use std::rc::Rc;
 
 use crate::data::DeviceData;
 use crate::error::{NnError, Result};
@@ -20,6 +24,27 @@ use crate::tensor::{Device, Kind, Tensor, without_gradients};
 /// Samples of a chunk to begin with.
 const CHUNK: usize = 1024;
 
+/// Bytes that kept graphs may take, by estimate.
+const MOST_KEPT: usize = 1 << 30;
+
+/// Numbers that a graph of two differentiations holds for each number that layers put out: the output, its gradient, and what the operations
+/// between keep beside them (windows of a pooling, masks).
+const HELD_PER_OUTPUT: usize = 4;
+
+/// The gradient of a chunk as a function of weights of its samples, and how it was computed.
+#[derive(Debug)]
+struct Graph {
+    /// l_i.
+    losses: Tensor,
+    /// w, 1/n each: a leaf.
+    weights: Tensor,
+    /// G(w) by layers.
+    gradients: Vec<Tensor>,
+}
+
+/// Graphs by the first place and the number of samples of their chunk.
+type Kept = Vec<((usize, usize), Rc<Graph>)>;
+
 /// A loss, where a network stands.
 #[derive(Debug)]
 pub struct Objective<'a> {
@@ -28,6 +53,12 @@ pub struct Objective<'a> {
     loss: Loss,
     samples: Vec<u32>,
     chunk: Cell<usize>,
+    /// Graphs of chunks.
+    kept: RefCell<Kept>,
+    /// Bytes they may take.
+    most_kept: usize,
+    /// Numbers that layers put out for one sample.
+    outputs: OnceCell<usize>,
 }
 
 /// Whether an error says that a smaller chunk may do.
@@ -42,7 +73,8 @@ impl<'a> Objective<'a> {
     /// The loss of all samples.
     pub fn new(network: &'a Network, data: &'a DeviceData, loss: Loss) -> Self {
         let samples = (0..data.samples()).map(|sample| u32::try_from(sample).unwrap_or(u32::MAX)).collect();
-        Self { network, data, loss, samples, chunk: Cell::new(CHUNK) }
+        let (chunk, kept, outputs) = (Cell::new(CHUNK), RefCell::default(), OnceCell::new());
+        Self { network, data, loss, samples, chunk, kept, most_kept: MOST_KEPT, outputs }
     }
 
     /// The loss of some samples.
@@ -58,6 +90,7 @@ impl<'a> Objective<'a> {
             return Err(NnError::Input { detail: format!("sample {bad}; the data has {count}") });
         }
         self.samples = samples;
+        self.kept.take();
         Ok(self)
     }
 
@@ -67,13 +100,22 @@ impl<'a> Objective<'a> {
     /// As [`Objective::of_samples`].
     pub fn alone(&self, place: usize) -> Result<Self> {
         let sample = self.samples.get(place).copied().into_iter().collect();
-        Self { samples: Vec::new(), chunk: self.chunk.clone(), ..*self }.of_samples(sample)
+        Self::new(self.network, self.data, self.loss).in_chunks(self.chunk.get()).of_samples(sample)
     }
 
     /// With chunks of at most so many samples.
     #[must_use]
     pub fn in_chunks(self, rows: usize) -> Self {
         self.chunk.set(rows.max(1));
+        self.kept.take();
+        self
+    }
+
+    /// Keeping at most so many bytes (by estimate) of what products share; 0: nothing, each computes it again.
+    #[must_use]
+    pub fn keeping(mut self, bytes: usize) -> Self {
+        self.most_kept = bytes;
+        self.kept.take();
         self
     }
 
@@ -113,11 +155,42 @@ impl<'a> Objective<'a> {
             let rows = self.chunk.get().min(self.samples.len() - first);
             match job(first, &self.samples[first..first + rows]) {
                 Ok(()) => first += rows,
+                Err(error) if is_lack_of_memory(&error) && !self.kept.take().is_empty() => {}
                 Err(error) if rows > 1 && is_lack_of_memory(&error) => self.chunk.set(rows / 2),
                 Err(error) => return Err(error),
             }
         }
         Ok(())
+    }
+
+    /// The graph of a chunk, kept if there is room.
+    fn graph(&self, first: usize, chunk: &[u32]) -> Result<Rc<Graph>> {
+        let key = (first, chunk.len());
+        if let Some((_, graph)) = self.kept.borrow().iter().find(|(found, _)| *found == key) {
+            return Ok(Rc::clone(graph));
+        }
+        let (kind, device) = self.place();
+        let losses = self.losses(chunk)?;
+        let weights = Tensor::full(&[chunk.len() as i64], 1.0 / self.samples.len() as f64, kind, device)?.leaf()?;
+        let gradients = losses.dot(&weights)?.gradients(self.network.leaves(), true)?;
+        let graph = Rc::new(Graph { losses, weights, gradients });
+        let samples = self.kept.borrow().iter().map(|((_, rows), _)| rows).sum::<usize>() + chunk.len();
+        if samples.saturating_mul(self.bytes_of_sample()?) <= self.most_kept {
+            self.kept.borrow_mut().push((key, Rc::clone(&graph)));
+        }
+        Ok(graph)
+    }
+
+    /// Bytes of a graph for each of its samples, by estimate.
+    fn bytes_of_sample(&self) -> Result<usize> {
+        let outputs = if let Some(outputs) = self.outputs.get() {
+            *outputs
+        } else {
+            let (input, _) = self.data.batch(&self.samples[..1])?;
+            let found = without_gradients(|| self.network.outputs_of_layers(&input))?;
+            *self.outputs.get_or_init(|| found)
+        };
+        Ok(outputs * HELD_PER_OUTPUT * if self.place().0 == Kind::Double { 8 } else { 4 })
     }
 
     /// Adds arrays of the layers to a flat vector.
@@ -154,12 +227,20 @@ impl<'a> Objective<'a> {
         let (kind, device) = self.place();
         let sum = Tensor::zeros(&[self.dimension() as i64], kind, device)?;
         self.for_chunks(|first, chunk| {
-            let losses = self.losses(chunk)?;
-            let loss = match weights {
-                None => losses.sum()?.scaled(1.0 / self.samples.len() as f64)?,
-                Some(weights) => losses.dot(&weights.part(first as i64..(first + chunk.len()) as i64)?)?,
+            let weights =
+                weights.map(|weights| weights.part(first as i64..(first + chunk.len()) as i64)).transpose()?;
+            let weighted = |losses: &Tensor| match &weights {
+                None => losses.sum()?.scaled(1.0 / self.samples.len() as f64),
+                Some(weights) => losses.dot(weights),
             };
-            self.add_flat(&sum, &loss.gradients(self.network.leaves(), false)?)
+            let key = (first, chunk.len());
+            let kept = self.kept.borrow().iter().find(|(found, _)| *found == key).map(|(_, graph)| Rc::clone(graph));
+            let leaves = self.network.leaves();
+            let gradients = match kept {
+                Some(graph) => Tensor::gradients_again(&[weighted(&graph.losses)?], leaves)?,
+                None => weighted(&self.losses(chunk)?)?.gradients(leaves, false)?,
+            };
+            self.add_flat(&sum, &gradients)
         })?;
         Ok(sum)
     }
@@ -177,14 +258,13 @@ impl<'a> Objective<'a> {
         let (kind, device) = self.place();
         let sums = Tensor::zeros(&shape, kind, device)?;
         let leaves = self.network.leaves();
-        self.for_chunks(|_, chunk| {
-            let loss = self.losses(chunk)?.sum()?.scaled(1.0 / self.samples.len() as f64)?;
-            let gradients = loss.gradients(leaves, true)?;
+        self.for_chunks(|first, chunk| {
+            let graph = self.graph(first, chunk)?;
             // first all, then the sum: a chunk that runs out of memory must leave nothing behind
             let mut products = Vec::new();
             for row in 0..shape[0] {
-                let along = dot_flat(&gradients, &block.row(row)?)?;
-                products.push(along.gradients_again(leaves)?);
+                let along = dots_flat(&graph.gradients, &block.row(row)?)?;
+                products.push(Tensor::gradients_again(&along, leaves)?);
             }
             for (row, product) in products.iter().enumerate() {
                 self.add_flat(&sums.row(row as i64)?, product)?;
@@ -199,16 +279,13 @@ impl<'a> Objective<'a> {
     /// # Errors
     /// [`NnError::Torch`].
     pub fn sample_gradients_along(&self, block: &Tensor) -> Result<Vec<Vec<f64>>> {
-        let (kind, device) = self.place();
         let rows = block.shape()[0];
         let mut values = vec![vec![0.0; self.samples.len()]; usize::try_from(rows).unwrap_or(0)];
         self.for_chunks(|first, chunk| {
-            let losses = self.losses(chunk)?;
-            let weights = Tensor::full(&[chunk.len() as i64], 1.0, kind, device)?.leaf()?;
-            let gradients = losses.dot(&weights)?.gradients(self.network.leaves(), true)?;
+            let graph = self.graph(first, chunk)?;
             for (row, values) in values.iter_mut().enumerate() {
-                let along = dot_flat(&gradients, &block.row(row as i64)?)?;
-                let along = along.gradients_again(&[weights.alias()])?;
+                let along = dots_flat(&graph.gradients, &block.row(row as i64)?)?;
+                let along = Tensor::gradients_again(&along, &[graph.weights.alias()])?;
                 if let Some(along) = along.first() {
                     along.write_to(&mut values[first..first + chunk.len()])?;
                 }
@@ -234,18 +311,14 @@ impl<'a> Objective<'a> {
     }
 }
 
-/// The sum over layers of the products of arrays with a flat vector, to be differentiated.
-fn dot_flat(arrays: &[Tensor], vector: &Tensor) -> Result<Tensor> {
-    let mut sum: Option<Tensor> = None;
+/// The products of arrays with the parts of a flat vector, to be differentiated: their sum is the product of vectors.
+fn dots_flat(arrays: &[Tensor], vector: &Tensor) -> Result<Vec<Tensor>> {
     let mut first = 0;
-    for array in arrays {
+    let along = |array: &Tensor| {
         let last = first + array.count() as i64;
-        let term = array.shaped_flat()?.dot(&vector.part(first..last)?)?;
-        sum = Some(match sum {
-            None => term,
-            Some(sum) => sum.plus(&term)?,
-        });
+        let part = vector.part(first..last)?;
         first = last;
-    }
-    sum.ok_or_else(|| NnError::Input { detail: "a network without parameters".into() })
+        array.shaped_flat()?.dot(&part)
+    };
+    arrays.iter().map(along).collect()
 }

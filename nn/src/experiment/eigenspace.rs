@@ -10,8 +10,8 @@
 //! the damping: E[v dx - x dv] = 2 V dt and V = omega^2 P. For the discrete process it is a ratio of entries of the lagged covariance in which the
 //! strength of the noise cancels.
 
-use langevin_theory::Steps;
 use langevin_theory::discrete::{ModeLaw, ModeMap};
+use langevin_theory::{Hyperparameters, Steps};
 use langevin_verify::networks::{FigureRecord, Look, MarkRecord, Quantity, Role};
 
 use super::experiment_file::ExperimentFile;
@@ -19,6 +19,7 @@ use super::figure::{Draft, panel, thinned};
 use super::interval::{moments, observed};
 use super::point::Point;
 use super::track_file::Track;
+use super::{Subject, replicated};
 use crate::curvature::Objective;
 use crate::data::DeviceData;
 use crate::directions::read_directions;
@@ -26,110 +27,137 @@ use crate::error::Result;
 use crate::tensor::{Device, Tensor};
 use crate::train::Trainer;
 
-pub(super) fn draft(file: &ExperimentFile, point: &Point, tracks: &[Vec<Track>], device: Device) -> Result<Draft> {
-    let chains: Vec<Track> =
-        tracks.first().map_or(&[][..], Vec::as_slice).iter().map(|chain| chain.after(file.discard)).collect();
-    let curvature = &point.curvature;
-    let last = curvature.eigenvalues.len() - 1;
-    let (sgd, rho) = (&file.training.sgd, &curvature.eigenvalues);
+pub(super) fn draft(file: &ExperimentFile, subjects: &[Subject], device: Device) -> Result<Draft> {
+    let Some(of_first) = subjects.first() else { return Ok(Draft::default()) };
+    let last = file.curvature.count.min(of_first.point.curvature.eigenvalues.len()) - 1;
+    let sgd = &file.training.sgd;
+    let curvature = &of_first.point.curvature.eigenvalues;
     let mut draft = Draft {
         about: format!(
             "Figures 4 to 6: the trajectory of a trained network along the eigenvectors 1 and {} of its Hessian; $\\rho_1/\\rho_k$ = {:.2}. \
              The modified loss (13) is isotropic, the loss is not, and velocities follow the inverse Hessian (14).",
             last + 1,
-            rho[0] / rho[last]
+            curvature[0] / curvature[last]
         ),
         ..Draft::default()
     };
-    let variance = |values: &[f64]| moments(values).1;
-    let over = |part: fn(&Track) -> &Vec<Vec<f64>>| -> Vec<f64> {
-        chains.iter().map(|chain| variance(&part(chain)[0]) / variance(&part(chain)[last])).collect()
+    let late: Vec<Subject> = subjects
+        .iter()
+        .map(|subject| Subject {
+            point: subject.point.clone(),
+            tracks: vec![subject.tracks.first().into_iter().flatten().map(|chain| chain.after(file.discard)).collect()],
+        })
+        .collect();
+    let ratios: Vec<Ratios> =
+        late.iter().map(|subject| Ratios::new(sgd, &subject.point, last)).collect::<Result<_>>()?;
+    // by network, so that each is compared with its own law
+    let of = |effect: &dyn Fn(&Ratios, &Track) -> f64| -> Vec<f64> {
+        replicated(&late, 0, |subject, chain| {
+            let place = late.iter().position(|found| std::ptr::eq(found, subject)).unwrap_or(0);
+            effect(&ratios[place], chain)
+        })
     };
-    let law = |direction: usize| -> Result<ModeLaw> {
-        let map = ModeMap::new(sgd.learning_rate(), sgd.momentum(), rho[direction] + sgd.weight_decay());
-        Ok(ModeLaw::new(map, curvature.noise_along(direction))?)
-    };
-    let (first_law, last_law) = (law(0)?, law(last)?);
-    let by_noise = [
-        first_law.position_variance()? / last_law.position_variance()?,
-        first_law.velocity_variance()? / last_law.velocity_variance()?,
-    ];
-    let positions = over(|chain| &chain.position);
-    let velocities = over(|chain| &chain.velocity);
-    let scaled = |values: &[f64], by: f64| values.iter().map(|value| value / by).collect::<Vec<f64>>();
+    let over = |values: &[Vec<f64>]| moments(&values[0]).1 / moments(&values[last]).1;
     draft.observations = vec![
         observed(
             "isotropy",
             &format!(
                 "position variance along $q_1$ over that along $q_k$ (1: isotropic; the loss alone would give {:.2})",
-                rho[last] / rho[0]
+                curvature[last] / curvature[0]
             ),
-            &positions,
+            &of(&|_, chain| over(&chain.position)),
             Some(1.0),
             "(13), Figure 4",
         ),
         observed(
             "position-law",
             "the same over the exact law with the noise measured along each direction",
-            &scaled(&positions, by_noise[0]),
+            &of(&|ratios, chain| over(&chain.position) / ratios.position),
             Some(1.0),
             "E03, E43",
         ),
         observed(
             "inverse-hessian",
-            &format!(
-                "velocity variance along $q_1$ over that along $q_k$, over $\\rho_1/\\rho_k$ = {:.2}",
-                rho[0] / rho[last]
-            ),
-            &scaled(&velocities, rho[0] / rho[last]),
+            "velocity variance along $q_1$ over that along $q_k$, over $\\rho_1/\\rho_k$",
+            &of(&|ratios, chain| over(&chain.velocity) / ratios.curvature),
             Some(1.0),
             "(14), Figure 5",
         ),
         observed(
             "velocity-law",
             "velocity variance ratio over the exact law with the measured noise",
-            &scaled(&velocities, by_noise[1]),
+            &of(&|ratios, chain| over(&chain.velocity) / ratios.velocity),
             Some(1.0),
             "E03, E43",
         ),
     ];
-    for (direction, name) in [(0, "first"), (last, "last")] {
-        let law = law(direction)?;
-        let covariance = law.stationary_covariance()?;
-        let lagged = law.lag_covariance(Steps(1))?;
-        let exact = (lagged[0][1] - lagged[1][0]) / (2.0 * (covariance[0][0] * covariance[1][1]).sqrt());
-        let curved = rho[direction] + sgd.weight_decay();
-        let omega = (2.0 * curved * sgd.learning_rate() / (1.0 + sgd.momentum())).sqrt();
-        let rates: Vec<f64> =
-            chains.iter().map(|chain| rotation(&chain.position[direction], &chain.velocity[direction])).collect();
+    for (place, direction, name) in [(0, 0, "first"), (1, last, "last")] {
+        let rate = |chain: &Track| rotation(&chain.position[direction], &chain.velocity[direction]);
         let q = direction + 1;
-        let clockwise: Vec<f64> = rates.iter().map(|rate| rate.signum()).collect();
         draft.observations.push(observed(
             &format!("sense-{name}"),
             &format!("sense of rotation along $q_{{{q}}}$ (1: clockwise in every chain)"),
-            &clockwise,
+            &of(&|_, chain| rate(chain).signum()),
             Some(1.0),
             "(15), Figure 6",
         ));
         draft.observations.push(observed(
             &format!("rotation-{name}"),
             &format!("rotation rate along $q_{{{q}}}$ over $\\sqrt{{2\\rho/(\\eta(1+\\beta))}}\\,\\eta$"),
-            &scaled(&rates, omega),
+            &of(&|ratios, chain| rate(chain) / ratios.omega[place]),
             Some(1.0),
             "E21",
         ));
         draft.observations.push(observed(
             &format!("rotation-law-{name}"),
             &format!("rotation rate along $q_{{{q}}}$ over that of the exact discrete law"),
-            &scaled(&rates, exact),
+            &of(&|ratios, chain| rate(chain) / ratios.rotation[place]),
             Some(1.0),
             "E21, E31",
         ));
     }
-    let Some(chain) = chains.first() else { return Ok(draft) };
-    plane(&mut draft, file, point, chain, device)?;
-    phase_space(&mut draft, file, point, chain);
+    let Some(chain) = late.first().and_then(|subject| subject.tracks[0].first()) else { return Ok(draft) };
+    plane(&mut draft, file, &of_first.point, chain, device)?;
+    phase_space(&mut draft, file, &of_first.point, chain);
     Ok(draft)
+}
+
+/// What the theory says of the first and last direction of a network.
+struct Ratios {
+    /// rho_1/rho_k.
+    curvature: f64,
+    /// Position variances by the exact law.
+    position: f64,
+    /// Velocity variances.
+    velocity: f64,
+    /// eta sqrt(2 h/(eta (1 + beta))) of both.
+    omega: [f64; 2],
+    /// r of both by the exact law.
+    rotation: [f64; 2],
+}
+
+impl Ratios {
+    fn new(sgd: &Hyperparameters, point: &Point, last: usize) -> Result<Self> {
+        let curvature = &point.curvature;
+        let curved = |direction: usize| curvature.eigenvalues[direction] + sgd.weight_decay();
+        let law = |direction: usize| -> Result<ModeLaw> {
+            let map = ModeMap::new(sgd.learning_rate(), sgd.momentum(), curved(direction));
+            Ok(ModeLaw::new(map, curvature.noise_along(direction))?)
+        };
+        let rotation = |law: &ModeLaw| -> Result<f64> {
+            let (covariance, lagged) = (law.stationary_covariance()?, law.lag_covariance(Steps(1))?);
+            Ok((lagged[0][1] - lagged[1][0]) / (2.0 * (covariance[0][0] * covariance[1][1]).sqrt()))
+        };
+        let omega = |direction: usize| (2.0 * curved(direction) * sgd.learning_rate() / (1.0 + sgd.momentum())).sqrt();
+        let (first, other) = (law(0)?, law(last)?);
+        Ok(Self {
+            curvature: curvature.eigenvalues[0] / curvature.eigenvalues[last],
+            position: first.position_variance()? / other.position_variance()?,
+            velocity: first.velocity_variance()? / other.velocity_variance()?,
+            omega: [omega(0), omega(last)],
+            rotation: [rotation(&first)?, rotation(&other)?],
+        })
+    }
 }
 
 /// r, from one chain; x about its own mean.

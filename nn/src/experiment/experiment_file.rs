@@ -110,7 +110,9 @@ pub struct ExperimentFile {
     pub training: TrainingFile,
     /// Samples kept from training, for the test loss.
     pub held_out: Option<RegressionTable>,
-    /// Independent chains of each setting; independent networks in an audit.
+    /// Networks trained from independent seeds; in an audit `chains` counts them.
+    pub networks: u64,
+    /// Independent chains of each setting of a network.
     pub chains: u64,
     /// Steps before averages are taken.
     pub discard: u64,
@@ -160,9 +162,21 @@ impl ExperimentFile {
             return Err(experiment.refuse("kind", format!("\"{name}\""), known).into());
         };
         let title = experiment.text("title")?.unwrap_or_else(|| kind.name().to_owned());
+        let networks = experiment.count("networks")?.unwrap_or(1);
+        if !(1..=10_000).contains(&networks) {
+            return Err(experiment.refuse("networks", networks, "1 to 10000").into());
+        }
+        if networks > 1 && matches!(kind, ExperimentKind::Oscillation | ExperimentKind::Audit) {
+            let admissible = match kind {
+                ExperimentKind::Audit => "1: in an audit, `chains` is the number of networks",
+                _ => "1: linear regression has one Hessian and one minimum, whatever the seed",
+            };
+            return Err(experiment.refuse("networks", networks, admissible).into());
+        }
         let chains = experiment.count("chains")?.unwrap_or(4);
-        if !(2..=10_000).contains(&chains) {
-            return Err(experiment.refuse("chains", chains, "2 to 10000: intervals are over chains").into());
+        if !(1..=10_000).contains(&chains) || (chains == 1 && networks == 1) {
+            let admissible = "2 to 10000: intervals are over networks, or over the chains of one";
+            return Err(experiment.refuse("chains", chains, admissible).into());
         }
         let discard = experiment.count("discard")?.unwrap_or(0);
         let grid = experiment.count("grid")?.unwrap_or(25);
@@ -180,6 +194,10 @@ impl ExperimentFile {
                 .into());
         }
         let held_out = hold_out(&mut training, test_rows)?;
+        if networks > 1 && phases.is_empty() {
+            let admissible = "1 without [pretrain]: networks differ by their training";
+            return Err(experiment.refuse("networks", networks, admissible).into());
+        }
         experiment.finish()?;
         Ok(Self {
             text: text.into(),
@@ -187,6 +205,7 @@ impl ExperimentFile {
             title,
             training,
             held_out,
+            networks,
             chains,
             discard,
             grid: usize::try_from(grid).unwrap_or(25),

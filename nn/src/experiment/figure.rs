@@ -82,6 +82,9 @@ impl Draft {
         add("weight decay", sgd.weight_decay().to_string());
         add("batch size", format!("{}, {}", sgd.batch_size(), training.sampling.name()));
         add("steps", format!("{}, the first {} not averaged", training.run.steps, file.discard));
+        if file.networks > 1 {
+            add("networks", format!("{}, trained from independent seeds; what follows is of the first", file.networks));
+        }
         add("chains", file.chains.to_string());
         add("training before", format!("{:?}", file.phases));
         add("largest curvatures", list(&curvature.eigenvalues));
@@ -119,8 +122,10 @@ impl Draft {
             id: "spectrum".into(),
             caption: format!(
                 "The Hessian at the start of the chains, over {} samples. Nodes are widened by a hundredth of the range. First and \
-                 second moments of the quadrature agree with direct products to {:.1e}.",
-                curvature.samples, curvature.moment_mismatch
+                 second moments of the quadrature agree with direct products to {}.",
+                curvature.samples,
+                // no line break after the sign of the exponent
+                format!("{:.1e}", curvature.moment_mismatch).replace("e-", "e\u{2011}")
             ),
             panels: vec![panel],
         });

@@ -9,10 +9,11 @@
 //! experiment.json, arrays.npz   the result, when every chain is there
 //! ```
 //!
-//! (an audit has one such set per network, in `network-1/`, ...). Every run has checkpoints, so an interrupted experiment goes on where it was;
+//! (with several networks, as in an audit, one such set per network, in `network-1/`, ...). Every run has checkpoints, so an interrupted experiment goes on where it was;
 //! shard I of N runs every N-th chain, and whoever finds all of them writes the result.
 
 mod diffusion;
+mod displacement;
 mod eigenspace;
 mod experiment_file;
 mod figure;
@@ -31,6 +32,7 @@ pub use interval::{line, moments, observed, power_law, student};
 pub use point::{Curvature, Estimate, Point, prepare};
 pub use track_file::Track;
 
+pub use displacement::{BatchNoise, displacements};
 pub use figure::Draft;
 pub(crate) use figure::{mark, panel};
 pub use point::complete as run_one;
@@ -44,6 +46,7 @@ use langevin_verify::progress::Progress;
 use crate::audit;
 use crate::error::{NnError, Result};
 use crate::tensor::Device;
+use crate::training_file::TrainingFile;
 use point::complete;
 
 /// How an experiment is run.
@@ -128,62 +131,94 @@ fn enter(file: &ExperimentFile, folder: &Path, resume: bool) -> Result<()> {
     Ok(())
 }
 
-/// Runs the chains of this shard and says whether all chains of all shards are there.
-fn run_chains(
-    file: &ExperimentFile,
-    point: &Point,
-    chains: &[Chain],
-    options: ExperimentOptions,
-    progress: &Progress,
-) -> Result<bool> {
-    for (place, chain) in chains.iter().enumerate() {
-        if options.shard.is_some_and(|(part, of)| place as u64 % of.max(1) != part.saturating_sub(1)) {
-            continue;
-        }
-        let mut training = point.training.clone();
-        training.sgd = chain.sgd;
-        training.run.chain = chain.number;
-        complete(&training, &chain.folder, options.device, progress)?;
-    }
-    let is_there = |chain: &Chain| {
-        crate::run_folder::read_manifest(&chain.folder).is_ok_and(|found| {
-            found.status == crate::run_folder::Status::Finished && found.steps == file.training.run.steps
-        })
-    };
-    Ok(chains.iter().all(is_there))
+/// A network, and what was recorded of its chains.
+#[derive(Debug)]
+pub struct Subject {
+    /// Where its chains start.
+    pub point: Point,
+    /// By setting, then by chain.
+    pub tracks: Vec<Vec<Track>>,
 }
 
-/// The kinds that look at one network.
+/// Independent replicates of an effect at a setting: one per network, a mean over its chains; with one network, one per chain.
+pub(crate) fn replicated(subjects: &[Subject], setting: usize, effect: impl Fn(&Subject, &Track) -> f64) -> Vec<f64> {
+    let of = |subject: &Subject| -> Vec<f64> {
+        subject.tracks.get(setting).map_or(&[][..], Vec::as_slice).iter().map(|track| effect(subject, track)).collect()
+    };
+    match subjects {
+        [subject] => of(subject),
+        _ => subjects.iter().map(|subject| moments(&of(subject)).0).collect(),
+    }
+}
+
+/// The folder and training file of a network, and its chains.
+fn network(file: &ExperimentFile, folder: &Path, number: u64) -> Result<(PathBuf, TrainingFile, Vec<Chain>)> {
+    let folder = if file.networks > 1 { folder.join(format!("network-{}", number + 1)) } else { folder.into() };
+    let mut training = file.training.clone();
+    training.run.seed = training.run.seed.wrapping_add(number);
+    let mut chains = Vec::new();
+    for (setting, sgd) in file.settings()?.into_iter().enumerate() {
+        for number in 0..file.chains {
+            let folder = folder.join("chains").join(format!("{setting}-{number}"));
+            // settings share no batches: their averages are independent
+            let number = setting as u64 * file.chains + number;
+            chains.push(Chain { setting, sgd, number, folder });
+        }
+    }
+    Ok((folder, training, chains))
+}
+
+/// The kinds that are about chains of networks.
 fn figures(
     file: &ExperimentFile,
     folder: &Path,
     options: ExperimentOptions,
     progress: &Progress,
 ) -> Result<Option<Draft>> {
-    let point = prepare(file, &file.training, folder, options.device, progress)?;
+    let is_mine = |place: u64| options.shard.is_none_or(|(part, of)| place % of.max(1) == part.saturating_sub(1));
+    let is_there = |chain: &Chain| {
+        crate::run_folder::read_manifest(&chain.folder).is_ok_and(|found| {
+            found.status == crate::run_folder::Status::Finished && found.steps == file.training.run.steps
+        })
+    };
     let settings = file.settings()?;
-    let mut chains = Vec::new();
-    for (setting, sgd) in settings.iter().enumerate() {
-        for number in 0..file.chains {
-            let folder = folder.join("chains").join(format!("{setting}-{number}"));
-            // settings share no batches: their averages are independent
-            let number = setting as u64 * file.chains + number;
-            chains.push(Chain { setting, sgd: *sgd, number, folder });
+    let mut place = 0;
+    let mut is_whole = true;
+    for number in 0..file.networks {
+        let (folder, training, chains) = network(file, folder, number)?;
+        let mine: Vec<bool> = (place..).take(chains.len()).map(is_mine).collect();
+        place += chains.len() as u64;
+        if mine.contains(&true) {
+            let point = prepare(file, &training, &folder, options.device, progress)?;
+            for (chain, _) in chains.iter().zip(&mine).filter(|(_, is_mine)| **is_mine) {
+                let mut training = point.training.clone();
+                training.sgd = chain.sgd;
+                training.run.chain = chain.number;
+                complete(&training, &chain.folder, options.device, progress)?;
+            }
         }
+        is_whole &= chains.iter().all(is_there);
     }
-    if !run_chains(file, &point, &chains, options, progress)? {
+    if !is_whole {
         return Ok(None);
     }
-    let mut tracks = vec![Vec::new(); settings.len()];
-    for chain in &chains {
-        tracks[chain.setting].push(Track::read(&chain.folder)?);
+    let mut subjects = Vec::new();
+    for number in 0..file.networks {
+        let (folder, training, chains) = network(file, folder, number)?;
+        let point = prepare(file, &training, &folder, options.device, progress)?;
+        let mut tracks = vec![Vec::new(); settings.len()];
+        for chain in &chains {
+            tracks[chain.setting].push(Track::read(&chain.folder)?);
+        }
+        subjects.push(Subject { point, tracks });
     }
+    let Some(first) = subjects.first() else { return Ok(None) };
     let mut draft = match file.kind {
-        ExperimentKind::Diffusion => diffusion::draft(file, &point, &tracks)?,
-        ExperimentKind::Oscillation => oscillation::draft(file, &point, &settings, &tracks)?,
-        ExperimentKind::Sweep => sweep::draft(file, &point, &settings, &tracks)?,
-        ExperimentKind::Eigenspace | ExperimentKind::Audit => eigenspace::draft(file, &point, &tracks, options.device)?,
+        ExperimentKind::Diffusion => diffusion::draft(file, &subjects)?,
+        ExperimentKind::Oscillation => oscillation::draft(file, &first.point, &settings, &first.tracks)?,
+        ExperimentKind::Sweep => sweep::draft(file, &subjects, &settings)?,
+        ExperimentKind::Eigenspace | ExperimentKind::Audit => eigenspace::draft(file, &subjects, options.device)?,
     };
-    draft.describe(file, &point.curvature);
+    draft.describe(file, &first.point.curvature);
     Ok(Some(draft))
 }

@@ -4,18 +4,18 @@
 use std::path::{Path, PathBuf};
 
 use langevin_sim::random::Stream;
-use langevin_verify::output::{create_folder, write_file, write_with};
+use langevin_verify::output::{create_folder, write_file};
 use langevin_verify::progress::Progress;
 use nalgebra::DMatrix;
-use npyz::WriterBuilder;
 use serde::{Deserialize, Serialize};
 
-use super::experiment_file::{CurvatureKeys, ExperimentFile, Method};
+use super::experiment_file::{ExperimentFile, ExperimentKind, Method};
 use super::interval::ALPHA;
 use crate::curvature::{
-    Eigenspace, HessianNoiseOperator, HessianOperator, LanczosPlan, NoiseOperator, Objective, Trace, TracePlan,
-    lanczos, spectral_density, subspace_iteration, trace,
+    Eigenspace, HessianNoiseOperator, HessianOperator, LanczosPlan, MOST_DENSE, Modes, NoiseOperator, Objective, Trace,
+    TracePlan, lanczos, spectral_density, subspace_iteration, trace,
 };
+use crate::directions::write_directions;
 use crate::error::{NnError, Result};
 use crate::run_folder::{Status, checkpoint_path, holds_run, read_manifest};
 use crate::tensor::{Device, Tensor};
@@ -65,6 +65,9 @@ pub struct Curvature {
     pub density: [Vec<f64>; 2],
     /// How far moments of the density are from direct ones.
     pub moment_mismatch: f64,
+    /// Noise and force over the whole spectrum: for predictions mode by mode, in experiments that make them.
+    #[serde(default)]
+    pub modes: Option<Modes>,
     /// Samples behind all this.
     pub samples: usize,
     /// m.
@@ -121,7 +124,7 @@ pub fn prepare(
     } else {
         progress.note("curvature");
         let trainer = Trainer::new(&training, device)?;
-        let (curvature, vectors) = measure(&trainer, &file.curvature, &training)?;
+        let (curvature, vectors) = measure(&trainer, file, &training)?;
         write_directions(&directions, &vectors)?;
         let text = serde_json::to_vec_pretty(&curvature)
             .map_err(|error| NnError::File { path: record.clone(), detail: error.to_string() })?;
@@ -192,9 +195,9 @@ fn some_samples(count: usize, all: usize, seed: u64) -> Vec<u32> {
     samples
 }
 
-fn measure(trainer: &Trainer, keys: &CurvatureKeys, training: &TrainingFile) -> Result<(Curvature, Tensor)> {
+fn measure(trainer: &Trainer, file: &ExperimentFile, training: &TrainingFile) -> Result<(Curvature, Tensor)> {
     let (network, data) = trainer.parts();
-    let seed = training.run.seed;
+    let (seed, keys) = (training.run.seed, &file.curvature);
     let mut objective = Objective::new(network, data, trainer.loss());
     if let Some(samples) = keys.samples.filter(|samples| *samples < data.samples()) {
         objective = objective.of_samples(some_samples(samples, data.samples(), seed))?;
@@ -209,8 +212,18 @@ fn measure(trainer: &Trainer, keys: &CurvatureKeys, training: &TrainingFile) -> 
     let density =
         if keys.vectors >= 2 { Some(spectral_density(&hessian, keys.vectors, keys.steps, ALPHA, seed)?) } else { None };
     let count = space.curvature.len();
+    let decay = training.sgd.weight_decay();
+    let modes = match file.kind {
+        ExperimentKind::Diffusion if objective.dimension() <= MOST_DENSE => Some(Modes::of_matrix(&objective, decay)?),
+        ExperimentKind::Diffusion if keys.vectors >= 2 => {
+            let plan = (keys.vectors, keys.steps);
+            Some(Modes::by_quadrature(&objective, (&pairs, &space), decay, plan, seed)?)
+        }
+        _ => None,
+    };
     let curvature = Curvature {
-        minimum: space.minimum(training.sgd.weight_decay()),
+        modes,
+        minimum: space.minimum(decay),
         eigenvalues: space.curvature,
         residuals: space.residual,
         gradient: space.gradient,
@@ -232,14 +245,4 @@ fn tail(values: &[f64]) -> [f64; 2] {
     let (index, error) = langevin_verify::statistics::chains::tail_index(values);
     // JSON has no infinity; beyond this an index says nothing
     [index.min(1e6), error.min(1e6)]
-}
-
-fn write_directions(path: &Path, vectors: &Tensor) -> Result<()> {
-    let values = vectors.to_values()?;
-    let shape: Vec<u64> = vectors.shape().iter().map(|length| length.unsigned_abs()).collect();
-    Ok(write_with(path, |file| {
-        let mut writer = npyz::WriteOptions::new().default_dtype().shape(&shape).writer(file).begin_nd()?;
-        writer.extend(values.iter().copied())?;
-        writer.finish()
-    })?)
 }

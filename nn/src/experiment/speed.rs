@@ -70,6 +70,7 @@ mod tests {
             trace_product: exactly(6.52),
             density: [Vec::new(), Vec::new()],
             moment_mismatch: 0.0,
+            modes: None,
             samples: 1,
             dimension: 3,
             products: 0,

@@ -8,17 +8,12 @@ use langevin_verify::networks::{FigureRecord, Look, Observation, Quantity, Role}
 use super::experiment_file::ExperimentFile;
 use super::figure::{Draft, panel};
 use super::interval::{ALPHA, moments, observed, power_law, student};
-use super::point::Point;
 use super::speed::{correction, noise_factor};
 use super::track_file::Track;
+use super::{Subject, replicated};
 use crate::error::Result;
 
-pub(super) fn draft(
-    file: &ExperimentFile,
-    point: &Point,
-    settings: &[Hyperparameters],
-    tracks: &[Vec<Track>],
-) -> Result<Draft> {
+pub(super) fn draft(file: &ExperimentFile, subjects: &[Subject], settings: &[Hyperparameters]) -> Result<Draft> {
     let mut draft = Draft {
         about: "Figure 7: speed and exponent over sweeps of learning rate, batch size and momentum. Speeds are predicted from a single \
                 estimate at the first setting."
@@ -27,16 +22,24 @@ pub(super) fn draft(
     };
     let training = &file.training;
     let speed = |chain: &Track| moments(&chain.after(file.discard).local).0;
-    let speeds: Vec<Vec<f64>> = tracks.iter().map(|chains| chains.iter().map(speed).collect()).collect();
+    let of_setting = |setting: usize| replicated(subjects, setting, |_, chain| speed(chain));
+    let speeds: Vec<Vec<f64>> = (0..settings.len()).map(of_setting).collect();
     // (16) up to sigma^2 tr H
     let plain = |sgd: &Hyperparameters| {
         sgd.learning_rate().powi(2) / (sgd.batch_size() as f64 * (1.0 - sgd.momentum().powi(2)))
     };
-    let discrete = |sgd: &Hyperparameters| -> Result<f64> {
+    // by the curvature of each network
+    let discrete = |sgd: &Hyperparameters| -> Result<Vec<f64>> {
         let factor = noise_factor(training.sampling, training.data.samples(), sgd)?;
-        Ok(plain(sgd) * sgd.batch_size() as f64 * factor * correction(&point.curvature, sgd))
+        let of = |subject: &Subject| {
+            plain(sgd) * sgd.batch_size() as f64 * factor * correction(&subject.point.curvature, sgd)
+        };
+        Ok(subjects.iter().map(of).collect())
     };
     let base = (student(&speeds[0]).0, plain(&settings[0]), discrete(&settings[0])?);
+    let over_base = |sgd: &Hyperparameters| -> Result<Vec<f64>> {
+        Ok(discrete(sgd)?.iter().zip(&base.2).map(|(here, there)| here / there).collect())
+    };
     let counts = [file.sweep.learning_rate.len(), file.sweep.batch_size.len(), file.sweep.momentum.len()];
     let names = ["learning rate", "batch size", "momentum"];
     let quantities = [Quantity::LearningRate, Quantity::BatchSize, Quantity::Momentum];
@@ -60,7 +63,7 @@ pub(super) fn draft(
         let (means, halves): (Vec<f64>, Vec<f64>) = places.iter().map(|place| student(&speeds[*place])).unzip();
         let by_plain: Vec<f64> = places.iter().map(|place| base.0 * plain(&settings[*place]) / base.1).collect();
         let by_discrete: Vec<f64> =
-            places.iter().map(|place| Ok(base.0 * discrete(&settings[*place])? / base.2)).collect::<Result<_>>()?;
+            places.iter().map(|place| Ok(base.0 * moments(&over_base(&settings[*place])?).0)).collect::<Result<_>>()?;
         for place in own {
             let sgd = &settings[place];
             let what = |law: &str| format!("{} {}: speed over {law} from one estimate", names[sweep], value(sgd));
@@ -69,14 +72,14 @@ pub(super) fn draft(
                 &id,
                 &what("(16)"),
                 (&speeds[place], &speeds[0]),
-                plain(sgd) / base.1,
+                &vec![plain(sgd) / base.1; subjects.len()],
                 "(16), Figure 7",
             ));
             draft.observations.push(ratio(
                 &format!("{id}-discrete"),
                 &what("the discrete law"),
                 (&speeds[place], &speeds[0]),
-                discrete(sgd)? / base.2,
+                &over_base(sgd)?,
                 "E03, E25",
             ));
         }
@@ -107,9 +110,8 @@ pub(super) fn draft(
             ),
         ];
         upper.push(above);
-        let exponents = |place: &usize| {
-            student(&tracks[*place].iter().map(|chain| power_law(&chain.steps, &chain.global).1).collect::<Vec<f64>>())
-        };
+        let exponent = |_: &Subject, chain: &Track| power_law(&chain.steps, &chain.global).1;
+        let exponents = |place: &usize| student(&replicated(subjects, *place, exponent));
         let (means, halves): (Vec<f64>, Vec<f64>) = places.iter().map(exponents).unzip();
         let mut below =
             panel(format!("exponent, {}", names[sweep]), (quantities[sweep], logarithmic), (Quantity::Exponent, false));
@@ -121,7 +123,7 @@ pub(super) fn draft(
         )];
         lower.push(below);
     }
-    let exponents: Vec<f64> = tracks[0].iter().map(|chain| power_law(&chain.steps, &chain.global).1).collect();
+    let exponents = replicated(subjects, 0, |_, chain| power_law(&chain.steps, &chain.global).1);
     draft.observations.push(observed(
         "exponent",
         "$c$ at the first setting, all steps",
@@ -140,9 +142,18 @@ pub(super) fn draft(
     Ok(draft)
 }
 
+/// The ratio of two speeds to what it should be: a ratio per network, or, with one, the ratio of means over chains, which are independent.
+fn ratio(id: &str, what: &str, (above, below): (&[f64], &[f64]), expected: &[f64], reference: &str) -> Observation {
+    if let [expected] = expected {
+        return of_means(id, what, (above, below), *expected, reference);
+    }
+    let ratios = above.iter().zip(below).zip(expected).map(|((above, below), expected)| above / below / expected);
+    observed(id, what, &ratios.collect::<Vec<f64>>(), Some(1.0), reference)
+}
+
 /// The ratio of two means of independent chains to what it should be, with the interval of its logarithm (delta method; degrees of freedom
 /// those of one mean, which is on the safe side).
-fn ratio(id: &str, what: &str, (above, below): (&[f64], &[f64]), expected: f64, reference: &str) -> Observation {
+fn of_means(id: &str, what: &str, (above, below): (&[f64], &[f64]), expected: f64, reference: &str) -> Observation {
     let ((a, a_half), (b, b_half)) = (student(above), student(below));
     let effect = a / b / expected;
     let half = (a_half / a).hypot(b_half / b);

@@ -10,7 +10,7 @@ mod vgg;
 
 pub use architecture::{Activation, Architecture, InputShape, Kind as ModelKind};
 pub use initial::{Initial, draw_initial};
-pub use layer::{Layer, Mode, forward};
+pub use layer::{Layer, Mode, forward, outputs_of_layers};
 
 /// One parameter array of a network.
 #[derive(Clone, Debug, PartialEq)]

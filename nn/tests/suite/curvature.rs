@@ -1,9 +1,10 @@
 //! Hessians and gradient noise without their matrices, against the matrices.
 
 use langevin_nn::curvature::{
-    DenseOperator, Eigenspace, HessianNoiseOperator, HessianOperator, LanczosPlan, LinearOperator, NoiseOperator,
-    Objective, TracePlan, lanczos, normals, spectral_density, subspace_iteration, trace,
+    DenseOperator, Eigenspace, HessianNoiseOperator, HessianOperator, LanczosPlan, LinearOperator, Modes,
+    NoiseOperator, Objective, TracePlan, lanczos, normals, spectral_density, subspace_iteration, trace,
 };
+use langevin_nn::experiment::{BatchNoise, displacements};
 use langevin_nn::model::{Activation, Architecture, InputShape, ModelKind};
 use langevin_nn::network::{Loss, Network};
 use langevin_nn::tensor::{Device, Kind, Precision, Tensor, set_threads};
@@ -264,6 +265,122 @@ fn chunks_and_number_types_change_rounding_only() {
     assert!(apart(&whole, &parts) < 1e-13, "{}", apart(&whole, &parts));
     // 50 steps and a product in single precision: some hundred roundings of 6e-8, if no sample crosses a kink
     assert!(apart(&whole, &coarse) < 1e-4, "{}", apart(&whole, &coarse));
+}
+
+/// What a chunk keeps for the next product changes nothing but time: the same bits with and without, in chunks and whole.
+#[test]
+fn products_from_a_kept_graph_are_the_same() {
+    let trainer = trained("kind = \"small-conv\"\nchannels = [3]", "rows = 50", "float64", 50);
+    let loss = trainer.loss();
+    let (network, data) = trainer.parts();
+    let place = (Kind::Double, Device::Cpu);
+    let block = normals(&mut Stream::new(1, 0), 3, network.dimension(), place).unwrap();
+    let weights = normals(&mut Stream::new(2, 0), 1, 50, place).unwrap().row(0).unwrap();
+    for chunk in [50, 7] {
+        let results = |bytes: usize| {
+            let objective = Objective::new(network, data, loss).in_chunks(chunk).keeping(bytes);
+            let mut found = Vec::new();
+            for _ in 0..2 {
+                found.extend(objective.hessian_products(&block).unwrap().to_values().unwrap());
+                found.extend(objective.sample_gradients_along(&block).unwrap().concat());
+                found.extend(objective.noise_product(&block.row(1).unwrap()).unwrap().to_values().unwrap());
+                found.extend(objective.gradient(Some(&weights)).unwrap().to_values().unwrap());
+            }
+            found
+        };
+        let kept = results(1 << 30);
+        // room for the first two chunks of seven
+        let partly = results(15 * 4 * 8 * 1000);
+        assert!(results(0) == kept && partly == kept);
+        let (once, again) = kept.split_at(kept.len() / 2);
+        assert!(once == again);
+    }
+}
+
+/// The spectrum of a small network: by the matrix against dense operators, and by quadrature against the matrix, for the functions that displacements
+/// are. After 30 Lanczos steps on 60 parameters the quadrature is good to 1e-3 of the sum at most, which random vectors hide: the noise of 400 of
+/// them has a standard error of sqrt(2/400) = 7 % of what is left to them, at most.
+#[test]
+fn the_whole_spectrum_by_matrix_and_by_quadrature() {
+    let decay = 0.01;
+    let mut trainer = trained(SMALL, "rows = 60", "float64", 300);
+    with_objective(&mut trainer, |objective| {
+        let (hessian, noise) = (dense(&HessianOperator(objective)), dense(&NoiseOperator(objective)));
+        let modes = Modes::of_matrix(objective, decay).unwrap();
+        assert!((modes.noise_trace() / noise.trace() - 1.0).abs() < 1e-10);
+        let products: f64 = modes.curvature.iter().zip(&modes.noise).map(|(rho, noise)| rho * noise).sum();
+        assert!((products / (&hessian * &noise).trace() - 1.0).abs() < 1e-10);
+        let force = objective.gradient(None).unwrap();
+        let force = force.plus(&objective.network().phase().0.scaled(decay).unwrap()).unwrap();
+        let square = force.dot(&force).unwrap().value().unwrap();
+        assert!((modes.force.iter().sum::<f64>() / square - 1.0).abs() < 1e-10);
+        let image = objective
+            .hessian_products(&force.shaped(&[1, i64::try_from(objective.dimension()).unwrap()]).unwrap())
+            .unwrap();
+        let product = force.dot(&image.row(0).unwrap()).unwrap().value().unwrap();
+        let found: f64 = modes.curvature.iter().zip(&modes.force).map(|(rho, force)| rho * force).sum();
+        assert!((found / product - 1.0).abs() < 1e-9, "{found} {product}");
+
+        // modes of negative curvature are told, and flattened
+        let (flat, growth) = modes.without_growth(decay);
+        let negative: Vec<usize> =
+            (0..modes.curvature.len()).filter(|place| modes.curvature[*place] + decay < 0.0).collect();
+        assert!(growth.modes == negative.len() && (0.0..1.0).contains(&growth.noise) && growth.force < 1.0);
+        for (place, (flat, before)) in flat.curvature.iter().zip(&modes.curvature).enumerate() {
+            let expected = if negative.contains(&place) { -decay } else { *before };
+            assert!((flat - expected).abs() < 1e-300);
+        }
+        assert_eq!((&flat.noise, &flat.force), (&modes.noise, &modes.force));
+
+        let pairs = lanczos(&HessianOperator(objective), &LanczosPlan::new(6, 1)).unwrap();
+        let space = Eigenspace::new(objective, &pairs).unwrap();
+        let quadrature = Modes::by_quadrature(objective, (&pairs, &space), decay, (400, 30), 1).unwrap();
+        let sgd = langevin_theory::Hyperparameters::new(0.05, 0.9, decay, 10).unwrap();
+        for sampling in [langevin_theory::Sampling::WithReplacement, langevin_theory::Sampling::Reshuffle] {
+            let batches = BatchNoise::new(sampling, 60, &sgd).unwrap();
+            let steps = [1, 10, 100, 1000];
+            let (exact, found) =
+                (displacements(&modes, &sgd, &batches, &steps), displacements(&quadrature, &sgd, &batches, &steps));
+            for (exact, found) in exact.0.iter().chain(&exact.1).zip(found.0.iter().chain(&found.1)) {
+                // five standard errors
+                assert!((found / exact - 1.0).abs() < 0.35, "{sampling:?}: {found} {exact}");
+            }
+        }
+    });
+}
+
+/// Batch normalisation by running averages is folded into the convolution before it, and the largest of windows taken before max(., 0): as one by one,
+/// to rounding and to the bit.
+#[test]
+fn layers_that_are_computed_together_are_the_same_as_one_by_one() {
+    use langevin_nn::model::{Layer, Mode, forward};
+    let draw = |seed: u64, shape: &[i64]| {
+        let count = usize::try_from(shape.iter().product::<i64>()).unwrap();
+        normals(&mut Stream::new(seed, 0), 1, count, DOUBLE).unwrap().row(0).unwrap().shaped(shape).unwrap()
+    };
+    let inputs = draw(1, &[3, 2, 6, 6]);
+    let parameters = [draw(2, &[4, 2, 3, 3]), draw(3, &[4]), draw(4, &[4]), draw(5, &[4])];
+    let variance = draw(7, &[4]);
+    let buffers = [draw(6, &[4]), variance.product(&variance).unwrap()];
+    for bias in [None, Some(1)] {
+        let layers = [
+            Layer::Convolution { weight: 0, bias, stride: 1, padding: 1 },
+            Layer::BatchNorm { scale: 2, shift: 3, mean: 0, variance: 1 },
+            Layer::Relu,
+            Layer::MaxPool { window: 3, stride: 2, padding: 1 },
+        ];
+        let run =
+            |layers: &[Layer], value: &Tensor| forward(layers, value, &parameters, &buffers, Mode::Evaluate).unwrap();
+        let together = run(&layers[..2], &inputs).to_values().unwrap();
+        let apart = run(&layers[1..2], &run(&layers[..1], &inputs)).to_values().unwrap();
+        let size = apart.iter().fold(0.0_f64, |size, value| size.max(value.abs()));
+        // sums of 18 products, each rounded
+        assert!(together.iter().zip(&apart).all(|(a, b)| (a - b).abs() < 100.0 * f64::EPSILON * size));
+        let normalised = run(&layers[..2], &inputs);
+        let pooled = run(&layers[2..], &normalised).to_values().unwrap();
+        assert!(pooled == run(&layers[3..], &run(&layers[2..3], &normalised)).to_values().unwrap());
+        assert!(pooled.iter().any(|value| *value > 0.0));
+    }
 }
 
 /// Intervals of 90 % miss one time in ten. 400 independent traces: 40 misses, standard deviation 6; five of them either way.
