@@ -204,6 +204,8 @@ fn summary(outcome: &Outcome) -> serde_json::Value {
         "dimension": outcome.manifest.dimension,
         "loss": last.map(|evaluation| evaluation.loss),
         "accuracy": last.and_then(|evaluation| evaluation.accuracy),
+        "test_loss": last.and_then(|evaluation| evaluation.test_loss),
+        "test_accuracy": last.and_then(|evaluation| evaluation.test_accuracy),
         "device": outcome.manifest.environment.get("device"),
     })
 }
@@ -216,6 +218,8 @@ fn told(outcome: &Outcome, folder: &std::path::Path) -> String {
     if let Some(last) = outcome.manifest.evaluations.last() {
         parts.push(format!("loss of all samples {:.6}", last.loss));
         parts.extend(last.accuracy.map(|accuracy| format!("accuracy {:.2} %", 100.0 * accuracy)));
+        parts.extend(last.test_loss.map(|loss| format!("of the test samples {loss:.6}")));
+        parts.extend(last.test_accuracy.map(|accuracy| format!("accuracy {:.2} %", 100.0 * accuracy)));
     }
     format!("{}\n{}", parts.join(", "), folder.join("track.npz").display())
 }

@@ -17,9 +17,6 @@ use crate::model::Mode;
 use crate::network::{Loss, Network};
 use crate::tensor::{Device, Kind, Tensor, without_gradients};
 
-/// Samples of a chunk to begin with.
-const CHUNK: usize = 1024;
-
 /// A loss, where a network stands.
 #[derive(Debug)]
 pub struct Objective<'a> {
@@ -42,7 +39,7 @@ impl<'a> Objective<'a> {
     /// The loss of all samples.
     pub fn new(network: &'a Network, data: &'a DeviceData, loss: Loss) -> Self {
         let samples = (0..data.samples()).map(|sample| u32::try_from(sample).unwrap_or(u32::MAX)).collect();
-        Self { network, data, loss, samples, chunk: Cell::new(CHUNK) }
+        Self { network, data, loss, samples, chunk: Cell::new(data.rows_at_a_time()) }
     }
 
     /// The loss of some samples.

@@ -161,7 +161,7 @@ fn plane(draft: &mut Draft, file: &ExperimentFile, point: &Point, chain: &Track,
     let test = file
         .held_out
         .as_ref()
-        .map(|table| DeviceData::new(table, file.training.input, loss, file.training.run.precision, device))
+        .map(|data| DeviceData::of(data, file.training.input, loss, file.training.run.precision, device))
         .transpose()?;
     let Some(path) = &point.training.track.directions else { return Ok(()) };
     let directions = read_directions(path, trainer.parts().0)?;
