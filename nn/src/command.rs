@@ -10,6 +10,7 @@ use langevin_verify::progress::Progress;
 use langevin_verify::render::networks_text;
 use serde_json::json;
 
+use crate::check::check;
 use crate::device::DeviceRequest;
 use crate::doctor::Diagnosis;
 use crate::error::{NnError, Result};
@@ -32,6 +33,8 @@ enum Command {
     Train(TrainArguments),
     /// Measure a network as an experiment file says: its curvature, its chains, and what theory says about them
     Experiment(ExperimentArguments),
+    /// Read what a training or experiment file names (data, network, weights), and run nothing
+    Check(CheckArguments),
     /// Say what this machine has (libtorch, devices, threads) and what is missing
     Doctor(DoctorArguments),
 }
@@ -93,6 +96,19 @@ fn shard(text: &str) -> std::result::Result<(u64, u64), String> {
 }
 
 #[derive(Debug, Args)]
+struct CheckArguments {
+    /// Training or experiment file
+    #[arg(value_name = "FILE.toml")]
+    file: PathBuf,
+    /// Decode every image
+    #[arg(long)]
+    decode: bool,
+    /// One JSON document on standard output
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
 struct DoctorArguments {
     /// One JSON document on standard output
     #[arg(long)]
@@ -131,6 +147,7 @@ fn run(command: Command) -> Result<u8> {
     match command {
         Command::Train(arguments) => train_file(&arguments),
         Command::Experiment(arguments) => experiment_file(&arguments),
+        Command::Check(arguments) => check_file(&arguments),
         Command::Doctor(arguments) => doctor(&arguments),
     }
 }
@@ -222,6 +239,18 @@ fn told(outcome: &Outcome, folder: &std::path::Path) -> String {
         parts.extend(last.test_accuracy.map(|accuracy| format!("accuracy {:.2} %", 100.0 * accuracy)));
     }
     format!("{}\n{}", parts.join(", "), folder.join("track.npz").display())
+}
+
+fn check_file(arguments: &CheckArguments) -> Result<u8> {
+    let found = check(&arguments.file, arguments.decode)?;
+    let text = if arguments.json {
+        serde_json::to_string(&found)
+            .map_err(|error| NnError::Input { detail: format!("the result as JSON: {error}") })?
+    } else {
+        found.to_text()
+    };
+    output::print(&text)?;
+    Ok(0)
 }
 
 fn doctor(arguments: &DoctorArguments) -> Result<u8> {

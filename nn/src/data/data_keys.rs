@@ -67,6 +67,10 @@ fn with_test(mut entries: Map<String, Value>, source: &str, folder: &Path) -> Re
             format!("left out: \"{source}\" has no test file (experiment.test_rows keeps rows from training)");
         return Err(refuse("test", format!("\"{test}\""), admissible).into());
     }
+    if source == "npy" && test_target.is_none() {
+        let admissible = "the file of the targets of data.test".into();
+        return Err(DocumentError::Missing { path: "data.test_target".into(), admissible }.into());
+    }
     let training = read_table(Table::new("data", Value::Object(entries.clone()))?, folder)?;
     let mut raw = entries.clone();
     raw.insert("one_hot".into(), false.into());

@@ -45,12 +45,15 @@ fn cifar100_has_two_labels() {
     assert_eq!(targets.iter().position(|value| *value == 1.0), Some(7));
     let test = file.test.unwrap();
     assert_eq!((test.samples(), row(&test, 0).1.iter().position(|value| *value == 1.0)), (1, Some(50)));
-    let file = parse(folder.path(), &format!("{data}\nlabels = \"coarse\"\nrows = 2\nstandardize = \"center\"")).unwrap();
+    let file =
+        parse(folder.path(), &format!("{data}\nlabels = \"coarse\"\nrows = 2\nstandardize = \"center\"")).unwrap();
     assert_eq!((file.data.samples(), file.data.outputs()), (2, 20));
     assert_eq!(row(&file.data, 0).1.iter().position(|value| *value == 1.0), Some(19));
     // pixels of the two rows differ by one level: half a level from their mean, which is subtracted from the test row as well
     let half = 0.5 / 255.0;
-    assert!((row(&file.data, 1).0[5] - half).abs() < 1e-7 && (row(file.test.as_ref().unwrap(), 0).0[5] + half).abs() < 1e-7);
+    assert!(
+        (row(&file.data, 1).0[5] - half).abs() < 1e-7 && (row(file.test.as_ref().unwrap(), 0).0[5] + half).abs() < 1e-7
+    );
     let error = parse(folder.path(), &format!("{data}\nlabels = \"both\"")).unwrap_err();
     assert!(error.contains("data.labels is \"both\"; it must be \"fine\" or \"coarse\""), "{error}");
     for (bytes, said) in [
@@ -61,7 +64,10 @@ fn cifar100_has_two_labels() {
     ] {
         fs::write(path.join("train.bin"), bytes).unwrap();
         let error = parse(folder.path(), data).unwrap_err();
-        assert!(error.contains("train.bin") && (error.contains(said) || said == "gunzip" && error.contains("gzip")), "{error}");
+        assert!(
+            error.contains("train.bin") && (error.contains(said) || said == "gunzip" && error.contains("gzip")),
+            "{error}"
+        );
     }
     fs::remove_file(path.join("train.bin")).unwrap();
     let error = parse(folder.path(), data).unwrap_err();
@@ -109,7 +115,10 @@ fn mnist_has_a_test_set_with_the_classes_of_training() {
     assert_eq!(row(&test, 1).0, [0.2, 0.0, 0.0, 0.0]);
     write("t10k-labels-idx1-ubyte", idx(&[2], &[5, 4]));
     let error = parse(folder.path(), data).unwrap_err();
-    assert!(error.contains("t10k-images-idx3-ubyte: sample 1 has the label 4, a class that the training data do not"), "{error}");
+    assert!(
+        error.contains("t10k-images-idx3-ubyte: sample 1 has the label 4, a class that the training data do not"),
+        "{error}"
+    );
     write("t10k-images-idx3-ubyte", idx(&[2, 1, 2], &[0, 1, 2, 3]));
     let error = parse(folder.path(), data).unwrap_err();
     assert!(error.contains("its samples have 2 numbers; those of the training data 4"), "{error}");

@@ -55,8 +55,8 @@ fn numbers_are_normalised_bytes_in_planes() {
     let folder = tempfile::tempdir().unwrap();
     write_folder(folder.path(), &["b", "a", "c"], 2, (8, 8));
     let images = DataSet::Images(image_set(folder.path(), WHOLE, 2, 1));
-    let data =
-        DeviceData::of(&images, InputShape::Image(3, 8, 8), Loss::CrossEntropy, Precision::Double, Device::Cpu).unwrap();
+    let data = DeviceData::of(&images, InputShape::Image(3, 8, 8), Loss::CrossEntropy, Precision::Double, Device::Cpu)
+        .unwrap();
     // classes are numbered by name: "b", written first with images 0 and 1, is class 1
     let (inputs, labels) = data.batch(&[3, 0, 4]).unwrap();
     assert_eq!(labels.to_values().unwrap(), [1.0, 0.0, 2.0]);
@@ -75,7 +75,8 @@ fn numbers_are_normalised_bytes_in_planes() {
         }
     }
     let squared =
-        DeviceData::of(&images, InputShape::Image(3, 8, 8), Loss::SquaredError, Precision::Single, Device::Cpu).unwrap();
+        DeviceData::of(&images, InputShape::Image(3, 8, 8), Loss::SquaredError, Precision::Single, Device::Cpu)
+            .unwrap();
     let (_, targets) = squared.batch(&[3, 0]).unwrap();
     assert_eq!(targets.to_values().unwrap(), [0.0, 1.0, 0.0, 1.0, 0.0, 0.0]);
 }
@@ -366,7 +367,7 @@ fn what_is_wrong_with_folders_is_named() {
     refused(&data("crop_area = [0.5, 0.2]"), &["data.crop_area is [0.5, 0.2]"]);
     refused(&data("mean = [0.5]"), &["data.mean is a list of 1", "three numbers"]);
     refused(&data("std = [0.5, 0.5, 0.0]"), &["data.std", "above 0"]);
-    refused(&data("threads = 0"), &["data.threads is 0"]);
+    refused(&good.replace("threads = 2", "threads = 0"), &["data.threads is 0"]);
     refused(&data("prefech = 3"), &["did you mean \"prefetch\""]);
     refused(&good.replace("\"random\"", "\"centre\""), &["data.crop is \"centre\"", "\"middle\" or \"random\""]);
     refused(&good.replace("\"folder\"", "\"folders\""), &["data.source is \"folders\"", "cifar100, folder"]);
@@ -409,7 +410,8 @@ fn the_experiments_of_the_paper_resolve_and_run_on_data_of_their_kind() {
     }
     let cifar = folder.path().join("cifar-10-batches-bin");
     fs::create_dir(&cifar).unwrap();
-    for (number, name) in (0..).zip(["data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch"])
+    for (number, name) in
+        (0..).zip(["data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch"])
     {
         let records = (0..200_u32).flat_map(|record| {
             let pixels = (0..3072).map(move |place| (place * 7 + record * 31 + number) as u8);
@@ -440,8 +442,12 @@ fn the_experiments_of_the_paper_resolve_and_run_on_data_of_their_kind() {
             .filter(|line| !line.starts_with("weights = "))
             .collect::<Vec<_>>()
             .join("\n");
-        let file = ExperimentFile::parse(&name, &small, folder.path()).unwrap_or_else(|error| panic!("{name}: {error}"));
-        assert_eq!(file.settings().unwrap().len(), if name.contains("figure-7") { 61 } else { 1 + file.sweep.momentum.len() });
+        let file =
+            ExperimentFile::parse(&name, &small, folder.path()).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(
+            file.settings().unwrap().len(),
+            if name.contains("figure-7") { 61 } else { 1 + file.sweep.momentum.len() }
+        );
         assert_eq!(file.held_out.is_some(), is_images, "{name}");
         let mut trainer = Trainer::new(&file.training, Device::Cpu).unwrap();
         for _ in 0..2 {
@@ -452,6 +458,24 @@ fn the_experiments_of_the_paper_resolve_and_run_on_data_of_their_kind() {
         count += 1;
     }
     assert_eq!(count, 8);
+}
+
+#[test]
+fn a_check_reads_what_a_run_would_and_runs_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    write_folder(&folder.path().join("train"), &["a", "b"], 4, (8, 8));
+    let file = write(folder.path(), &TRAINING.replace("STEPS", "3"));
+    let found = langevin_nn(&["check", &file, "--decode", "--json"]);
+    assert!(found.status.success(), "{found:?}");
+    let found: serde_json::Value = serde_json::from_slice(&found.stdout).unwrap();
+    // 192 x 8 + 8 + 8 x 2 + 2 parameters
+    assert_eq!((&found["samples"], &found["parameters"], &found["decoded"]), (&8.into(), &1562.into(), &8.into()));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    fs::write(folder.path().join("train/b/002.png"), "no image").unwrap();
+    assert!(langevin_nn(&["check", &file]).status.success());
+    let found = langevin_nn(&["check", &file, "--decode"]);
+    assert_eq!(found.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&found.stderr).contains("train/b/002.png: its first bytes are"), "{found:?}");
 }
 
 #[test]
