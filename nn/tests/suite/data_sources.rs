@@ -41,7 +41,7 @@ fn cifar100_has_two_labels() {
     assert_eq!((file.data.samples(), file.data.outputs()), (3, 100));
     assert_eq!(format!("{:?}", file.input), "Image(3, 32, 32)");
     let (features, targets) = row(&file.data, 1);
-    assert_eq!((features[0], features[300]), (1.0 / 255.0, 45.0 / 255.0));
+    assert_eq!((features[0], features[300]), (1.0 / 255.0, 45.0 * (1.0 / 255.0)));
     assert_eq!(targets.iter().position(|value| *value == 1.0), Some(7));
     let test = file.test.unwrap();
     assert_eq!((test.samples(), row(&test, 0).1.iter().position(|value| *value == 1.0)), (1, Some(50)));
