@@ -10,6 +10,7 @@ use langevin_verify::progress::Progress;
 use langevin_verify::render::networks_text;
 use serde_json::json;
 
+use crate::check::check;
 use crate::device::DeviceRequest;
 use crate::doctor::Diagnosis;
 use crate::error::{NnError, Result};
@@ -35,6 +36,8 @@ enum Command {
     Experiment(ExperimentArguments),
     /// Multiply the Hessian of a training file's network, where it starts, with vectors of a NumPy file, and say how long a product takes
     Hessian(HessianArguments),
+    /// Read what a training or experiment file names (data, network, weights), and run nothing
+    Check(CheckArguments),
     /// Say what this machine has (libtorch, devices, threads) and what is missing
     Doctor(DoctorArguments),
 }
@@ -121,6 +124,19 @@ fn shard(text: &str) -> std::result::Result<(u64, u64), String> {
 }
 
 #[derive(Debug, Args)]
+struct CheckArguments {
+    /// Training or experiment file
+    #[arg(value_name = "FILE.toml")]
+    file: PathBuf,
+    /// Decode every image
+    #[arg(long)]
+    decode: bool,
+    /// One JSON document on standard output
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
 struct DoctorArguments {
     /// One JSON document on standard output
     #[arg(long)]
@@ -161,6 +177,7 @@ fn run(command: Command) -> Result<u8> {
         Command::Train(arguments) => train_file(&arguments),
         Command::Experiment(arguments) => experiment_file(&arguments),
         Command::Hessian(arguments) => hessian(&arguments),
+        Command::Check(arguments) => check_file(&arguments),
         Command::Doctor(arguments) => doctor(&arguments),
     }
 }
@@ -259,6 +276,8 @@ fn summary(outcome: &Outcome) -> serde_json::Value {
         "dimension": outcome.manifest.dimension,
         "loss": last.map(|evaluation| evaluation.loss),
         "accuracy": last.and_then(|evaluation| evaluation.accuracy),
+        "test_loss": last.and_then(|evaluation| evaluation.test_loss),
+        "test_accuracy": last.and_then(|evaluation| evaluation.test_accuracy),
         "device": outcome.manifest.environment.get("device"),
     })
 }
@@ -271,8 +290,22 @@ fn told(outcome: &Outcome, folder: &std::path::Path) -> String {
     if let Some(last) = outcome.manifest.evaluations.last() {
         parts.push(format!("loss of all samples {:.6}", last.loss));
         parts.extend(last.accuracy.map(|accuracy| format!("accuracy {:.2} %", 100.0 * accuracy)));
+        parts.extend(last.test_loss.map(|loss| format!("of the test samples {loss:.6}")));
+        parts.extend(last.test_accuracy.map(|accuracy| format!("accuracy {:.2} %", 100.0 * accuracy)));
     }
     format!("{}\n{}", parts.join(", "), folder.join("track.npz").display())
+}
+
+fn check_file(arguments: &CheckArguments) -> Result<u8> {
+    let found = check(&arguments.file, arguments.decode)?;
+    let text = if arguments.json {
+        serde_json::to_string(&found)
+            .map_err(|error| NnError::Input { detail: format!("the result as JSON: {error}") })?
+    } else {
+        found.to_text()
+    };
+    output::print(&text)?;
+    Ok(0)
 }
 
 fn doctor(arguments: &DoctorArguments) -> Result<u8> {

@@ -60,6 +60,16 @@ pub enum NnError {
         /// What was found, and what is kept.
         detail: String,
     },
+    /// Something that went wrong in the middle of a run, after which its records were saved.
+    #[error("step {step}: {source}. {kept}")]
+    Stopped {
+        /// The step that could not be made.
+        step: u64,
+        /// What is kept, and how to go on.
+        kept: String,
+        /// What went wrong.
+        source: Box<NnError>,
+    },
     /// Documents, output files and interruptions.
     #[error(transparent)]
     Verify(#[from] VerifyError),
@@ -78,9 +88,14 @@ impl From<DocumentError> for NnError {
 }
 
 impl NnError {
-    /// The command's exit code: 2 for wrong input, 4 for interruptions, failing output and a failing libtorch.
+    /// The command's exit code: 2 for wrong input, 4 for interruptions, failing output, a failing libtorch, and files that vanish while they
+    /// are used.
     pub fn exit_code(&self) -> u8 {
         match self {
+            Self::Stopped { source, .. } => match &**source {
+                Self::Read { .. } => 4,
+                other => other.exit_code(),
+            },
             Self::Verify(error) => error.exit_code(),
             Self::Torch { .. } => 4,
             _ => 2,

@@ -6,11 +6,12 @@
 //! | [`device`] | where tensors live |
 //! | [`model`] | networks as lists of layers |
 //! | [`network`] | position, velocity, and a step of equation (2) |
-//! | [`data`] | a data set on a device |
+//! | [`data`] | data sets: tables, and images decoded batch by batch |
 //! | [`training_file`] | what a run is |
 //! | [`train`](mod@train) | one chain, from a training file to a run's folder |
 //! | [`track`] | what is recorded |
 //! | [`directions`] | what states are projected on |
+//! | [`check`](mod@check) | whether a file can be run |
 //! | [`checkpoint`] | states and weights in files |
 //! | [`curvature`] | Hessian and gradient noise: products, eigenpairs, traces, densities |
 //! | [`hessian_products`] | products with the Hessian in files, and their time |
@@ -24,6 +25,7 @@
 #![allow(clippy::cast_possible_wrap)]
 
 pub mod audit;
+pub mod check;
 pub mod checkpoint;
 pub mod command;
 pub mod curvature;

@@ -28,6 +28,12 @@ pub struct Evaluation {
     pub loss: f64,
     /// Part of the samples whose largest output is at their label.
     pub accuracy: Option<f64>,
+    /// Mean loss of the test samples.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_loss: Option<f64>,
+    /// Part of the test samples whose largest output is at their label.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_accuracy: Option<f64>,
 }
 
 /// Where a parameter lies in the position vector.
@@ -53,6 +59,8 @@ pub enum Status {
     Finished,
     /// Left the finite numbers.
     Diverged,
+    /// Stopped by an error, such as an image that cannot be read.
+    Failed,
 }
 
 /// `run.json`.

@@ -510,6 +510,22 @@ impl Tensor {
         made("mul", self.0.f_mul_scalar(factor))
     }
 
+    /// x over a number.
+    ///
+    /// # Errors
+    /// [`NnError::Torch`].
+    pub fn divided_by(&self, number: f64) -> Result<Self> {
+        made("div", self.0.f_div_scalar(number))
+    }
+
+    /// x/y, entry by entry; y may have length 1 along a dimension.
+    ///
+    /// # Errors
+    /// [`NnError::Torch`].
+    pub fn divided(&self, other: &Self) -> Result<Self> {
+        made("div", self.0.f_div(&other.0))
+    }
+
     /// x y, entry by entry.
     ///
     /// # Errors

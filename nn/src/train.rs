@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::checkpoint::{CheckpointFile, CheckpointState, hexadecimal, write_checkpoint};
-use crate::data::DeviceData;
+use crate::data::{DataSet, DeviceData, Loader};
 use crate::device::libtorch_version;
 use crate::directions::read_directions;
 use crate::error::{NnError, Result};
@@ -26,7 +26,7 @@ use crate::track::Tracker;
 use crate::training_file::TrainingFile;
 
 /// Samples evaluated at a time.
-const EVALUATED: i64 = 512;
+const EVALUATED: usize = 512;
 
 /// Steps between two reports of progress.
 const REPORT: u64 = 16;
@@ -39,7 +39,14 @@ const LONGEST_WITHOUT_CHECKPOINT: Duration = Duration::from_secs(600);
 pub struct Trainer {
     network: Network,
     data: DeviceData,
+    test: Option<DeviceData>,
     batches: BatchSequence,
+    /// Batches of images, decoded ahead; started by the first step.
+    loader: Option<Loader>,
+    /// Seed and chain.
+    stream: (u64, u64),
+    /// Samples that are evaluated.
+    evaluated: Vec<u32>,
     rates: Rates,
     loss: Loss,
     identity: Map<String, Value>,
@@ -57,10 +64,27 @@ impl Trainer {
         if let Some(path) = &file.start.weights {
             CheckpointFile::read(path)?.load_into(&mut network, file.start.keep_velocity)?;
         }
-        let data = DeviceData::new(&file.data, file.input, file.loss, file.run.precision, device)?;
+        let on_device = |data: &DataSet| DeviceData::of(data, file.input, file.loss, file.run.precision, device);
+        let data = on_device(&file.data)?;
+        let test = file.test.as_ref().map(on_device).transpose()?;
         let batches = BatchSequence::new(file.data.samples(), &file.sgd, file.sampling, file.run.seed, file.run.chain)?;
         let rates = network.rates(&file.sgd)?;
-        Ok(Self { network, data, batches, rates, loss: file.loss, identity: identity(file), step: 0 })
+        let all = file.data.samples();
+        let count = file.run.evaluate_samples.unwrap_or(all).min(all);
+        let evaluated = (0..count).map(|place| (place as u128 * all as u128 / count as u128) as u32).collect();
+        Ok(Self {
+            network,
+            data,
+            test,
+            batches,
+            loader: None,
+            stream: (file.run.seed, file.run.chain),
+            evaluated,
+            rates,
+            loss: file.loss,
+            identity: identity(file)?,
+            step: 0,
+        })
     }
 
     /// The network.
@@ -91,39 +115,55 @@ impl Trainer {
     /// One step of (2); gives the loss of its batch before the step.
     ///
     /// # Errors
-    /// [`NnError::Torch`].
+    /// [`NnError::Torch`]; of images, [`NnError::Read`] and [`NnError::File`] naming the file. The chain is then where it was.
     pub fn step(&mut self) -> Result<Tensor> {
-        let (inputs, targets) = self.data.batch(self.batches.next_batch())?;
+        let (inputs, targets) = if let Some(images) = self.data.images() {
+            let loader = match &mut self.loader {
+                Some(loader) => loader,
+                empty => empty.insert(Loader::start(images, self.batches.clone(), self.stream.0, self.stream.1)?),
+            };
+            let batch = loader.next_batch()?;
+            let found = self.data.loaded(&batch)?;
+            loader.give_back(batch);
+            self.batches.next_batch();
+            found
+        } else {
+            self.data.batch(self.batches.next_batch())?
+        };
         let loss = self.network.step(&self.rates, self.loss, &inputs, &targets)?;
         self.step += 1;
         Ok(loss)
     }
 
-    /// The loss of all samples.
+    /// The loss of all samples, or of as many as the training file says, and of the test samples.
     ///
     /// # Errors
-    /// [`NnError::Torch`].
+    /// [`NnError::Torch`]; of images, [`NnError::Read`] and [`NnError::File`] naming the file.
     pub fn evaluate(&self) -> Result<Evaluation> {
+        let (loss, accuracy) = self.evaluate_on(&self.data, &self.evaluated)?;
+        let all = |test: &DeviceData| (0..test.samples() as u32).collect::<Vec<u32>>();
+        let test = self.test.as_ref().map(|test| self.evaluate_on(test, &all(test))).transpose()?;
+        let (test_loss, test_accuracy) = test.map_or((None, None), |(loss, accuracy)| (Some(loss), accuracy));
+        Ok(Evaluation { step: self.step, loss, accuracy, test_loss, test_accuracy })
+    }
+
+    fn evaluate_on(&self, data: &DeviceData, samples: &[u32]) -> Result<(f64, Option<f64>)> {
         without_gradients(|| {
-            let samples = self.data.samples() as i64;
-            let (mut loss, mut hits) = (0.0, 0.0);
-            for first in (0..samples).step_by(EVALUATED as usize) {
-                let range = first..samples.min(first + EVALUATED);
-                let rows = (range.end - range.start) as f64;
-                let outputs = self.network.outputs(&self.data.inputs().part(range.clone())?, Mode::Evaluate)?;
-                let targets = self.data.targets().part(range.clone())?;
+            let (mut loss, mut hits) = (0.0, None);
+            for part in samples.chunks(EVALUATED.min(data.rows_at_a_time())) {
+                let span = data.span(part)?;
+                let outputs = self.network.outputs(&span.inputs, Mode::Evaluate)?;
                 let value = match self.loss {
-                    Loss::SquaredError => outputs.half_squared_distance(&targets)?,
-                    Loss::CrossEntropy => outputs.cross_entropy(&targets)?,
+                    Loss::SquaredError => outputs.half_squared_distance(&span.targets)?,
+                    Loss::CrossEntropy => outputs.cross_entropy(&span.targets)?,
                 };
-                loss += rows * value.value()?;
-                if let Some(labels) = self.data.labels() {
-                    hits += outputs.hits(&labels.part(range)?)?.value()?;
+                loss += part.len() as f64 * value.value()?;
+                if let Some(labels) = &span.labels {
+                    hits = Some(hits.unwrap_or(0.0) + outputs.hits(labels)?.value()?);
                 }
             }
-            let samples = samples as f64;
-            let accuracy = self.data.labels().map(|_| hits / samples);
-            Ok(Evaluation { step: self.step, loss: loss / samples, accuracy })
+            let count = samples.len() as f64;
+            Ok((loss / count, hits.map(|hits| hits / count)))
         })
     }
 
@@ -161,28 +201,45 @@ impl Trainer {
             return Err(NnError::File { path: path.into(), detail });
         }
         self.step = state.step;
+        // its batches were those of another place
+        self.loader = None;
         Ok(state.records)
     }
 }
 
 /// What determines the numbers of a run, except how long it is.
-fn identity(file: &TrainingFile) -> Map<String, Value> {
+fn identity(file: &TrainingFile) -> Result<Map<String, Value>> {
     let (data, sgd, run) = (&file.data, &file.sgd, &file.run);
     let mut sum = Sha256::new();
-    for target in data.targets() {
-        sum.update(target.to_le_bytes());
-    }
-    let mut row = vec![0.0; data.dimension()];
-    // some rows tell data sets apart; all would take seconds for large ones
-    for sample in (0..data.samples()).step_by(data.samples().div_ceil(1000).max(1)) {
-        data.features().read_row(sample, &mut row);
-        for value in &row {
-            sum.update(value.to_le_bytes());
+    match data {
+        DataSet::Table(data) => {
+            for target in data.targets() {
+                sum.update(target.to_le_bytes());
+            }
+            let mut row = vec![0.0; data.dimension()];
+            // some rows tell data sets apart; all would take seconds for large ones
+            for sample in (0..data.samples()).step_by(data.samples().div_ceil(1000).max(1)) {
+                data.features().read_row(sample, &mut row);
+                for value in &row {
+                    sum.update(value.to_le_bytes());
+                }
+            }
+        }
+        DataSet::Images(images) => {
+            for (path, class) in images.folder.files() {
+                sum.update(path.as_os_str().as_encoded_bytes());
+                sum.update(class.to_le_bytes());
+            }
+            let count = data.samples() as u32;
+            for sample in (0..count).step_by(data.samples().div_ceil(100).max(1)) {
+                let path = images.folder.path(sample);
+                sum.update(std::fs::read(&path).map_err(|source| NnError::Read { path, source })?);
+            }
         }
     }
     let data_sum = hexadecimal(&sum.finalize()[..8]);
-    let entries = json!({
-        "data": data.name,
+    let mut entries = json!({
+        "data": data.name(),
         "samples": data.samples(),
         "data_checksum": data_sum,
         "model": format!("{:?}", file.architecture),
@@ -201,9 +258,16 @@ fn identity(file: &TrainingFile) -> Map<String, Value> {
         "starts_from_weights": file.start.weights.is_some(),
         "keeps_velocity": file.start.keep_velocity,
     });
+    if let (DataSet::Images(images), Value::Object(entries)) = (data, &mut entries) {
+        // where the folder lies does not matter
+        entries.remove("data");
+        entries.insert("classes".into(), images.folder.classes().len().into());
+        entries.insert("crop".into(), format!("{:?}", images.crop).into());
+        entries.insert("normalisation".into(), format!("{:?}", images.normalisation).into());
+    }
     match entries {
-        Value::Object(entries) => entries,
-        _ => Map::new(),
+        Value::Object(entries) => Ok(entries),
+        _ => Ok(Map::new()),
     }
 }
 
@@ -417,7 +481,7 @@ impl Run {
             Ok(()) => (Status::Finished, None),
             Err(error @ NnError::Verify(VerifyError::Interrupted { .. })) => (Status::Interrupted, Some(error)),
             Err(error @ NnError::Diverged { .. }) => (Status::Diverged, Some(error)),
-            Err(error) => return Err(error),
+            Err(error) => return Err(self.fail(trainer, error)),
         };
         self.manifest.status = status;
         if status == Status::Diverged {
@@ -438,6 +502,28 @@ impl Run {
         }
         let steps = trainer.step - self.first_step;
         Ok(Outcome { manifest: self.manifest, steps, stepping: self.stepping.as_secs_f64() })
+    }
+}
+
+impl Run {
+    /// Keeps what there is when something else went wrong, as far as it can still be kept.
+    fn fail(mut self, trainer: &Trainer, error: NnError) -> NnError {
+        self.manifest.status = Status::Failed;
+        self.manifest.detail = Some(format!("step {}: {error}", trainer.step + 1));
+        // a batch that was drawn and not used leaves the sequence ahead of the chain: the checkpoint before is the one to go on from
+        let is_between_steps = trainer.batches.step() == trainer.step;
+        let state = if is_between_steps { self.checkpoint(trainer) } else { self.flush() };
+        let saved = state
+            .and_then(|()| self.folder.write_manifest(&self.manifest))
+            .and_then(|()| self.folder.write_track(&self.manifest));
+        let (step, folder) = (self.manifest.steps, self.path.display());
+        let kept = match saved {
+            Ok(()) => {
+                format!("The records and a checkpoint of step {step} are in {folder}; --resume goes on from there")
+            }
+            Err(other) => format!("{folder} holds the checkpoint of step {step} ({other})"),
+        };
+        NnError::Stopped { step: trainer.step + 1, kept, source: Box::new(error) }
     }
 }
 

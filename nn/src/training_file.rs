@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use langevin_sim::data::RegressionTable;
 use langevin_theory::{Hyperparameters, Sampling};
 use langevin_verify::VerifyError;
 use langevin_verify::document::{DocumentError, Table, parse};
-use langevin_verify::problem::{read_hyperparameters, read_sampling, read_table};
+use langevin_verify::problem::{read_hyperparameters, read_sampling};
+use serde_json::Value;
 
+use crate::data::{DataSet, read_data};
 use crate::error::{NnError, Result};
 use crate::model::{Activation, Architecture, InputShape, ModelKind};
 use crate::network::Loss;
@@ -21,8 +22,10 @@ const WIDEST: u64 = 1 << 20;
 pub struct TrainingFile {
     /// The text, for the manifest.
     pub text: String,
-    /// Features and targets.
-    pub data: RegressionTable,
+    /// Samples and targets.
+    pub data: DataSet,
+    /// Samples that are never trained on.
+    pub test: Option<DataSet>,
     /// The shape of one input.
     pub input: InputShape,
     /// The network.
@@ -68,6 +71,8 @@ pub struct RunKeys {
     pub keep_checkpoints: bool,
     /// Steps between two evaluations of the loss of all samples; 0 for start and end only.
     pub evaluate_every: u64,
+    /// Samples of an evaluation, spread evenly over all; all without it.
+    pub evaluate_samples: Option<usize>,
 }
 
 /// `[track]`.
@@ -100,8 +105,11 @@ impl TrainingFile {
     /// # Errors
     /// As [`TrainingFile::read`].
     pub fn parse(source_name: &str, text: &str, folder: &Path) -> Result<Self> {
-        let mut document = Table::new("", parse(source_name, text)?)?;
-        let data = document.required_table("data")?;
+        let document = parse(source_name, text)?;
+        let data = document.get("data").cloned().unwrap_or(Value::Null);
+        let mut document = Table::new("", document)?;
+        // read below, from the value
+        document.required_table("data")?;
         let model = document.required_table("model")?;
         let sgd = document.required_table("sgd")?;
         let start = document.table("start")?;
@@ -114,7 +122,7 @@ impl TrainingFile {
         let run = read_run(run)?;
         let track = read_track(track, folder)?;
         let (architecture, loss, image) = read_model(model)?;
-        let data = read_table(data, folder)?;
+        let (data, test) = read_data(data, folder)?;
         let input = input_shape(&data, image)?;
         architecture.blueprint(input, data.outputs() as i64)?;
         if sampling != Sampling::WithReplacement && sgd.batch_size() > data.samples() {
@@ -125,7 +133,7 @@ impl TrainingFile {
             );
             return Err(NnError::Input { detail });
         }
-        Ok(Self { text: text.into(), data, input, architecture, loss, sgd, sampling, start, run, track })
+        Ok(Self { text: text.into(), data, test, input, architecture, loss, sgd, sampling, start, run, track })
     }
 }
 
@@ -156,6 +164,7 @@ fn read_run(table: Option<Table>) -> Result<RunKeys> {
         checkpoint_every: 0,
         keep_checkpoints: false,
         evaluate_every: 0,
+        evaluate_samples: None,
     };
     let Some(mut table) = table else { return Ok(run) };
     run.steps = table.count("steps")?.unwrap_or(run.steps);
@@ -171,6 +180,10 @@ fn read_run(table: Option<Table>) -> Result<RunKeys> {
     run.checkpoint_every = table.count("checkpoint_every")?.unwrap_or(0);
     run.keep_checkpoints = table.flag("keep_checkpoints")?.unwrap_or(false);
     run.evaluate_every = table.count("evaluate_every")?.unwrap_or(0);
+    run.evaluate_samples = match table.count("evaluate_samples")? {
+        Some(0) => return Err(table.refuse("evaluate_samples", 0, "at least 1").into()),
+        count => count.map(|count| usize::try_from(count).unwrap_or(usize::MAX)),
+    };
     if run.chain > u64::from(u32::MAX) {
         return Err(table
             .refuse("chain", run.chain, "below 2^32; larger numbers are the streams of initial parameters")
@@ -246,13 +259,16 @@ fn read_model(mut table: Table) -> Result<(Architecture, Loss, Option<Sides>)> {
 }
 
 /// The shape of inputs: as the file says, or as the data set is known to have.
-fn input_shape(data: &RegressionTable, image: Option<Sides>) -> Result<InputShape> {
+fn input_shape(data: &DataSet, image: Option<Sides>) -> Result<InputShape> {
     let width = data.dimension() as i64;
-    let known = match (data.name.as_str(), width) {
-        ("digits", 64) => Some((1, 8, 8)),
-        (_, 784) => Some((1, 28, 28)),
-        (_, 3072) => Some((3, 32, 32)),
-        _ => None,
+    let known = match data {
+        DataSet::Images(images) => Some((3, images.crop.size as i64, images.crop.size as i64)),
+        DataSet::Table(table) => match (table.name.as_str(), width) {
+            ("digits", 64) => Some((1, 8, 8)),
+            (_, 784) => Some((1, 28, 28)),
+            (_, 3072) => Some((3, 32, 32)),
+            _ => None,
+        },
     };
     match image.or(known) {
         Some((channels, height, width_)) if channels * height * width_ == width => {

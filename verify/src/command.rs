@@ -21,7 +21,7 @@ use crate::error::{Result, VerifyError};
 use crate::evidence::{AccumulatedEvidence, EvidenceFile};
 use crate::interruption;
 use crate::modes_run::{ModesProblem, ModesRun, run_modes};
-use crate::networks::Experiment;
+use crate::networks::read_folder;
 use crate::output::{create_folder, print, write_file};
 use crate::plan::Plan;
 use crate::predict::predict;
@@ -89,7 +89,7 @@ struct ReportArguments {
     /// Folder for report.html, report.json, junit.xml and summary.md
     #[arg(long, value_name = "DIR", default_value = "report")]
     out: PathBuf,
-    /// Render experiments on networks instead: folders that `langevin-nn experiment` wrote. Writes networks.html
+    /// Render networks instead: folders that `langevin-nn experiment` or `langevin-nn train` wrote, finished or not. Writes networks.html
     #[arg(long, value_name = "RUN", num_args = 1.., conflicts_with_all = ["tier", "data", "seed"])]
     nn: Vec<PathBuf>,
     #[command(flatten)]
@@ -340,7 +340,10 @@ fn load(source: &str) -> Result<Dataset> {
 
 /// Experiments on networks, read and rendered; what they found is no verdict, so the exit code is 0.
 fn report_networks(folders: &[PathBuf], out: &Path) -> Result<u8> {
-    let experiments = folders.iter().map(|folder| Experiment::read(folder)).collect::<Result<Vec<_>>>()?;
+    let mut experiments = Vec::new();
+    for folder in folders {
+        experiments.extend(read_folder(folder)?);
+    }
     create_folder(out)?;
     let html = render::networks_html(&experiments).map_err(render_error)?;
     let path = out.join("networks.html");

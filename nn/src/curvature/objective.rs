@@ -21,9 +21,6 @@ use crate::model::Mode;
 use crate::network::{Loss, Network};
 use crate::tensor::{Device, Kind, Tensor, without_gradients};
 
-/// Samples of a chunk to begin with.
-const CHUNK: usize = 1024;
-
 /// Bytes that kept graphs may take, by estimate.
 const MOST_KEPT: usize = 1 << 30;
 
@@ -73,7 +70,7 @@ impl<'a> Objective<'a> {
     /// The loss of all samples.
     pub fn new(network: &'a Network, data: &'a DeviceData, loss: Loss) -> Self {
         let samples = (0..data.samples()).map(|sample| u32::try_from(sample).unwrap_or(u32::MAX)).collect();
-        let (chunk, kept, outputs) = (Cell::new(CHUNK), RefCell::default(), OnceCell::new());
+        let (chunk, kept, outputs) = (Cell::new(data.rows_at_a_time()), RefCell::default(), OnceCell::new());
         Self { network, data, loss, samples, chunk, kept, most_kept: MOST_KEPT, outputs }
     }
 

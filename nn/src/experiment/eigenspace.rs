@@ -17,13 +17,14 @@ use langevin_verify::networks::{FigureRecord, Look, MarkRecord, Quantity, Role};
 use super::experiment_file::ExperimentFile;
 use super::figure::{Draft, panel, thinned};
 use super::interval::{moments, observed};
-use super::point::Point;
+use super::point::{Point, some_samples};
 use super::track_file::Track;
 use super::{Subject, replicated};
 use crate::curvature::Objective;
 use crate::data::DeviceData;
 use crate::directions::read_directions;
 use crate::error::Result;
+use crate::network::{Loss, Network};
 use crate::tensor::{Device, Tensor};
 use crate::train::Trainer;
 
@@ -177,6 +178,22 @@ fn grid(reach: f64, points: usize) -> Vec<f64> {
     (0..points).map(|point| reach * (2.0 * point as f64 / (points - 1) as f64 - 1.0)).collect()
 }
 
+/// The loss of as many samples as the Hessian is of: all of a large data set at every point of the plane would take far longer than the chains.
+fn objective<'a>(
+    file: &ExperimentFile,
+    network: &'a Network,
+    data: &'a DeviceData,
+    loss: Loss,
+) -> Result<Objective<'a>> {
+    let all = Objective::new(network, data, loss);
+    match file.curvature.samples {
+        Some(count) if count < data.samples() => {
+            all.of_samples(some_samples(count, data.samples(), file.training.run.seed))
+        }
+        _ => Ok(all),
+    }
+}
+
 /// Figure 4 and 5: losses over the plane, with the chain.
 fn plane(draft: &mut Draft, file: &ExperimentFile, point: &Point, chain: &Track, device: Device) -> Result<()> {
     let curvature = &point.curvature;
@@ -189,7 +206,7 @@ fn plane(draft: &mut Draft, file: &ExperimentFile, point: &Point, chain: &Track,
     let test = file
         .held_out
         .as_ref()
-        .map(|table| DeviceData::new(table, file.training.input, loss, file.training.run.precision, device))
+        .map(|data| DeviceData::of(data, file.training.input, loss, file.training.run.precision, device))
         .transpose()?;
     let Some(path) = &point.training.track.directions else { return Ok(()) };
     let directions = read_directions(path, trainer.parts().0)?;
@@ -201,9 +218,9 @@ fn plane(draft: &mut Draft, file: &ExperimentFile, point: &Point, chain: &Track,
             let moved: Tensor = start.plus(&first.scaled(*across)?)?.plus(&second.scaled(*up)?)?;
             trainer.network().position().assign(&moved)?;
             let (network, data) = trainer.parts();
-            on_train.push(Objective::new(network, data, loss).value()?);
+            on_train.push(objective(file, network, data, loss)?.value()?);
             if let Some(test) = &test {
-                on_test.push(Objective::new(network, test, loss).value()?);
+                on_test.push(objective(file, network, test, loss)?.value()?);
             }
         }
     }

@@ -8,6 +8,7 @@ use langevin_verify::document::{Table, parse};
 use nalgebra::DMatrix;
 use serde_json::Value;
 
+use crate::data::DataSet;
 use crate::error::{NnError, Result};
 use crate::training_file::TrainingFile;
 
@@ -109,7 +110,7 @@ pub struct ExperimentFile {
     /// The measured chain.
     pub training: TrainingFile,
     /// Samples kept from training, for the test loss.
-    pub held_out: Option<RegressionTable>,
+    pub held_out: Option<DataSet>,
     /// Networks trained from independent seeds; in an audit `chains` counts them.
     pub networks: u64,
     /// Independent chains of each setting of a network.
@@ -300,29 +301,39 @@ fn read_sweep(table: Option<Value>) -> Result<SweepKeys> {
     Ok(keys)
 }
 
-/// Takes the last rows out of the training data.
-fn hold_out(training: &mut TrainingFile, rows: u64) -> Result<Option<RegressionTable>> {
+/// The test set, or the last rows, which are taken out of the training data.
+fn hold_out(training: &mut TrainingFile, rows: u64) -> Result<Option<DataSet>> {
     let all = training.data.samples();
     let rows = usize::try_from(rows).unwrap_or(usize::MAX);
     if rows == 0 {
-        return Ok(None);
+        return Ok(training.test.clone());
     }
+    if training.test.is_some() {
+        let detail = format!("experiment.test_rows is {rows}; it must be left out, as data.test names test samples");
+        return Err(NnError::Input { detail });
+    }
+    let DataSet::Table(table) = &training.data else {
+        let detail = format!(
+            "experiment.test_rows is {rows}; image folders have no rows to keep: data.test names a folder of test images"
+        );
+        return Err(NnError::Input { detail });
+    };
     if rows >= all {
         let detail = format!("experiment.test_rows is {rows}; it must be below the {all} samples");
         return Err(NnError::Input { detail });
     }
     let part = |first: usize, last: usize| -> Result<RegressionTable> {
-        let width = training.data.dimension();
+        let width = table.dimension();
         let mut values = vec![0.0; (last - first) * width];
         for (row, place) in values.chunks_exact_mut(width).enumerate() {
-            training.data.features().read_row(first + row, place);
+            table.features().read_row(first + row, place);
         }
         let features = FeatureTable::from_matrix(&DMatrix::from_row_slice(last - first, width, &values))?;
-        let outputs = training.data.outputs();
-        let targets = training.data.targets()[first * outputs..last * outputs].to_vec();
-        Ok(RegressionTable::new(&training.data.name, features, targets, outputs)?)
+        let outputs = table.outputs();
+        let targets = table.targets()[first * outputs..last * outputs].to_vec();
+        Ok(RegressionTable::new(&table.name, features, targets, outputs)?)
     };
     let (kept, held_out) = (part(0, all - rows)?, part(all - rows, all)?);
-    training.data = kept;
-    Ok(Some(held_out))
+    training.data = DataSet::Table(kept);
+    Ok(Some(DataSet::Table(held_out)))
 }

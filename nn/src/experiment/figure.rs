@@ -74,7 +74,7 @@ impl Draft {
         let list = |values: &[f64]| values.iter().map(|value| format!("{value:.4}")).collect::<Vec<_>>().join(", ");
         let estimate = |found: super::Estimate| format!("{:.5} ± {:.2e}", found.value, found.half_width);
         let mut add = |name: &str, value: String| self.settings.push((name.into(), value));
-        add("data", format!("{}, {} samples", training.data.name, training.data.samples()));
+        add("data", format!("{}, {} samples", training.data.name(), training.data.samples()));
         add("network", format!("{:?}, {} parameters", training.architecture, curvature.dimension));
         add("loss", training.loss.name().into());
         add("learning rate", sgd.learning_rate().to_string());

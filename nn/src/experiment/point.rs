@@ -179,7 +179,7 @@ fn pretrain(
 }
 
 /// Samples without repetition, from a stream of their own.
-fn some_samples(count: usize, all: usize, seed: u64) -> Vec<u32> {
+pub(super) fn some_samples(count: usize, all: usize, seed: u64) -> Vec<u32> {
     let mut stream = Stream::new(seed, u64::MAX);
     let mut samples: Vec<u32> = (0..u32::try_from(all).unwrap_or(u32::MAX)).collect();
     let mut words = Vec::new();

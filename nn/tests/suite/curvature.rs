@@ -62,7 +62,7 @@ fn linear_eigenpairs_equal_the_dense_decomposition() {
             "[data]\nsource = \"digits\"\n{targets}\n[model]\n{LINEAR}\n[sgd]\nlearning_rate = 1.0\nmomentum = 0.0\nbatch_size = 1\n"
         );
         let file = TrainingFile::parse("test", &table, ".".as_ref()).unwrap();
-        let problem = file.data.to_dataset().unwrap().problem;
+        let problem = file.data.table().unwrap().to_dataset().unwrap().problem;
         let quadratic = problem.quadratic().unwrap();
         let outputs = problem.outputs();
         with_objective(&mut trainer, |objective| {
@@ -95,7 +95,7 @@ fn linear_eigenpairs_equal_the_dense_decomposition() {
                 let vectors = DMatrix::from_row_slice(count, 64, &by_lanczos.vectors.to_values().unwrap());
                 let theta = objective.network().phase().0.to_values().unwrap();
                 let theta = DMatrix::from_column_slice(64, 1, &theta);
-                let noise = file.data.gradient_noise(&theta, 0);
+                let noise = file.data.table().unwrap().gradient_noise(&theta, 0);
                 let noise = &vectors * noise * vectors.transpose();
                 assert!((&space.noise - &noise).amax() <= 1e-10 * noise.amax());
                 let minimum = &vectors * (quadratic.minimum_ridge(0.01) - &theta);

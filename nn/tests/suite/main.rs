@@ -2,8 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::float_cmp, missing_docs)]
 
 mod curvature;
+mod data_sources;
 mod experiments;
+mod images;
 mod networks;
+mod pretrained;
 mod program;
 mod simulator;
 mod training;

@@ -37,7 +37,7 @@ fn largest_difference(sampling: Sampling, name: &str) -> f64 {
     set_threads(1);
     let file = TrainingFile::parse("test", &text, ".".as_ref()).unwrap();
     let mut trainer = Trainer::new(&file, Device::Cpu).unwrap();
-    let problem = file.data.to_dataset().unwrap().problem;
+    let problem = file.data.table().unwrap().to_dataset().unwrap().problem;
     let noise = NoiseSource::Minibatch(MinibatchNoise::new(&problem, &file.sgd, sampling).unwrap());
     let start = Start::Fixed(DMatrix::zeros(problem.dimension(), problem.outputs()));
     let ensemble = Ensemble::new(noise, &file.sgd, start, 11).unwrap();

@@ -1,8 +1,9 @@
 //! Experiments on networks, as `langevin-nn experiment` writes them: a folder with `experiment.json` (a [`Record`]) and `arrays.npz` (the
-//! numbers of its figures). Nothing here needs libtorch.
+//! numbers of its figures); and runs, as `langevin-nn train` writes them. Nothing here needs libtorch.
 
 mod arrays;
 mod record;
+mod run;
 
 use std::path::Path;
 
@@ -10,6 +11,7 @@ pub use arrays::{Arrays, read_arrays, write_arrays};
 pub use record::{
     AxisRecord, FORMAT, FigureRecord, Look, MarkRecord, Observation, PanelRecord, Quantity, Record, Role,
 };
+pub use run::RUN_FILE;
 
 use crate::error::{Result, VerifyError};
 
@@ -61,4 +63,28 @@ impl Experiment {
         }
         Ok(Self { record, arrays })
     }
+}
+
+/// Reads a folder: a finished experiment, a run, or the runs of an experiment that is not finished.
+///
+/// # Errors
+/// As [`Experiment::read`]; [`VerifyError::Input`] naming the damaged file of a run.
+///
+/// ```
+/// let error = langevin_verify::networks::read_folder("/no/such/run".as_ref()).unwrap_err();
+/// assert!(error.to_string().contains("/no/such/run"));
+/// ```
+pub fn read_folder(folder: &Path) -> Result<Vec<Experiment>> {
+    if !folder.join(RECORD_FILE).exists() {
+        let runs = run::runs_in(folder);
+        if !runs.is_empty() {
+            return runs.iter().map(|folder| run::read(folder)).collect();
+        }
+        let detail = format!(
+            "{}: it holds no {RECORD_FILE} and no {RUN_FILE}; it must be a folder that `langevin-nn experiment` or `langevin-nn train` wrote",
+            folder.display()
+        );
+        return Err(VerifyError::Input { detail });
+    }
+    Ok(vec![Experiment::read(folder)?])
 }
