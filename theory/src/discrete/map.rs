@@ -298,8 +298,8 @@ impl ModeMap {
         let magnitude = if self.discriminant < 0.0 {
             let phase = (-self.discriminant).sqrt().atan2(self.trace.abs());
             let log_modulus = 0.5 * self.momentum.ln();
-            let ratio = if phase < f64::MIN_POSITIVE { count } else { (count * phase).sin() / phase.sin() };
-            ((count - 1.0) * log_modulus).exp() * ratio
+            // the root of the smallest double is 1e-162: the phase is no subnormal number
+            ((count - 1.0) * log_modulus).exp() * ((count * phase).sin() / phase.sin())
         } else {
             ((count - 1.0) * self.log_radius()).exp() * geometric_ratio(count, 2.0 * self.half_log_ratio())
         };
@@ -429,7 +429,7 @@ impl ModeMap {
     }
 }
 
-/// W_n along the binary digits of n.
+/// W_n along the binary digits of n, for T >= 0.
 struct Walk<'a> {
     map: &'a ModeMap,
     steps: u64,
@@ -443,11 +443,6 @@ impl<'a> Walk<'a> {
 
     /// n -> 2n.
     fn double(&mut self) {
-        if self.map.trace < 0.0 {
-            self.steps *= 2;
-            self.sum = self.map.oscillating_sum(self.steps);
-            return;
-        }
         let impulse = self.map.impulse(self.steps);
         self.sum = self.sum * (2.0 - self.map.rate_times_curvature * self.sum) + self.map.momentum * impulse * impulse;
         self.steps *= 2;

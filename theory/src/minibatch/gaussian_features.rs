@@ -211,6 +211,9 @@ impl GaussianFeatures {
     /// ```
     pub fn spectral_radius(&self) -> f64 {
         let active: Vec<&ModeMap> = self.maps.iter().filter(|map| map.curvature() > 0.0).collect();
+        if active.is_empty() {
+            return 0.0;
+        }
         let floor = active.iter().map(|map| map.spectral_radius()).fold(0.0, f64::max).powi(2);
         let batch = self.sgd.batch_size() as f64;
         let exceeds = |factor: f64| {

@@ -1,6 +1,6 @@
 //! Where second moments of minibatch SGD exist: spectral radius and learning-rate limit against the enumerated moment map.
 
-use langevin_theory::minibatch::{MinibatchLaw, mean_square_learning_rate_limit};
+use langevin_theory::minibatch::{GaussianFeatures, MinibatchLaw, mean_square_learning_rate_limit};
 use langevin_theory::{Hyperparameters, LeastSquares, Sampling, TheoryError};
 use nalgebra::{DMatrix, DVector, dmatrix};
 use proptest::prelude::*;
@@ -143,4 +143,82 @@ fn nothing_limits_the_rate_without_curvature() {
     let sgd = Hyperparameters::new(0.1, 0.9, 0.5, 2).unwrap();
     let law = MinibatchLaw::new(&data, &sgd, Sampling::WithReplacement).unwrap();
     assert_eq!(law.learning_rate_limit().unwrap(), Some(3.8 / 0.5));
+}
+
+/// Plain SGD on one feature: E (1 - eta x^2)^2 over single samples, at rates from small to far beyond the limit.
+#[test]
+fn one_feature_has_the_mean_square_of_its_factor() {
+    for features in [vec![1.0, 2.0], vec![0.0, 0.0, 0.0, 2.0], vec![0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 5.0]] {
+        let count = features.len();
+        let data =
+            LeastSquares::new(DMatrix::from_vec(count, 1, features.clone()), DMatrix::from_element(count, 1, 1.0));
+        for eta in [0.01, 0.1, 0.7, 3.0, 10.0, 1e3] {
+            let sgd = Hyperparameters::new(eta, 0.0, 0.0, 1).unwrap();
+            let law = MinibatchLaw::new(data.as_ref().unwrap(), &sgd, Sampling::WithReplacement).unwrap();
+            let expected = features.iter().map(|x| (1.0 - eta * x * x).powi(2)).sum::<f64>() / count as f64;
+            let found = law.spectral_radius().unwrap();
+            assert!((found / expected - 1.0).abs() < 1e-12, "{eta}: {found}, expected {expected}");
+        }
+    }
+}
+
+/// A direction without data is left out without weight decay, shrinks by 1 - eta lambda per step with it, and a batch of all
+/// samples leaves the radius of the mean.
+#[test]
+fn directions_without_data_count_with_weight_decay() {
+    let data = LeastSquares::new(dmatrix![1.0, 0.0; 2.0, 0.0], dmatrix![1.0; 0.0]).unwrap();
+    let radius = |decay: f64, batch: usize, sampling: Sampling| {
+        let sgd = Hyperparameters::new(0.1, 0.0, decay, batch).unwrap();
+        MinibatchLaw::new(&data, &sgd, sampling).unwrap().spectral_radius().unwrap()
+    };
+    // the mean of (1 - 0.1)^2 and (1 - 0.4)^2
+    assert!((radius(0.0, 1, Sampling::WithReplacement) - 0.585).abs() < 1e-12);
+    assert!((radius(0.01, 1, Sampling::WithReplacement) - 0.999_f64.powi(2)).abs() < 1e-12);
+    assert!((radius(0.0, 2, Sampling::WithoutReplacement) - 0.75_f64.powi(2)).abs() < 1e-12);
+    assert!((radius(0.01, 2, Sampling::WithoutReplacement) - 0.999_f64.powi(2)).abs() < 1e-12);
+}
+
+/// Gaussian features under plain SGD: E p_i' = (1 - u_i)^2 p_i + eta^2 rho_i (rho_i p_i + sum_j rho_j p_j) / S, whose matrix
+/// is similar to a symmetric one.
+#[test]
+fn gaussian_features_have_the_radius_of_their_moment_map() {
+    for spectrum in [vec![1.0], vec![1.0, 0.5, 0.1], vec![2.0, 2.0, 0.0, 1.0], vec![1.0; 30]] {
+        for (eta, batch) in [(0.01, 1), (0.1, 4), (0.5, 1), (1.5, 2), (4.0, 1), (300.0, 64)] {
+            let sgd = Hyperparameters::new(eta, 0.0, 0.0, batch).unwrap();
+            let active: Vec<f64> = spectrum.iter().copied().filter(|&rho| rho > 0.0).collect();
+            let strength = eta * eta / batch as f64;
+            let map = DMatrix::from_fn(active.len(), active.len(), |i, j| {
+                let own = if i == j { (1.0 - eta * active[i]).powi(2) + strength * active[i].powi(2) } else { 0.0 };
+                own + strength * active[i] * active[j]
+            });
+            let expected = map.symmetric_eigenvalues().max();
+            let found = GaussianFeatures::new(&sgd, &spectrum, 1.0).unwrap().spectral_radius();
+            assert!((found / expected - 1.0).abs() < 1e-12, "{eta} {batch}: {found}, expected {expected}");
+        }
+    }
+    let sgd = Hyperparameters::new(0.1, 0.5, 0.0, 1).unwrap();
+    assert_eq!(GaussianFeatures::new(&sgd, &[0.0], 1.0).unwrap().spectral_radius(), 0.0);
+}
+
+/// The minimum of nearly parallel features is that of the data, not of the rounded Hessian with a condition number of 2^42.
+#[test]
+fn minima_keep_their_digits_for_nearly_parallel_features() {
+    let small = 2f64.powi(-20);
+    // targets are sums of doubles that are doubles: both weights are one
+    let data = LeastSquares::new(dmatrix![1.0, 1.0; 1.0, 1.0 + small], dmatrix![2.0; 2.0 + small]).unwrap();
+    let sgd = Hyperparameters::new(0.1, 0.5, 0.0, 1).unwrap();
+    let law = MinibatchLaw::new(&data, &sgd, Sampling::WithReplacement).unwrap();
+    for weight in law.minimum_ridge().iter() {
+        assert!((weight - 1.0).abs() < 4.0 * f64::EPSILON, "{weight:e}");
+    }
+}
+
+/// A residual is zero only where it is within rounding of its own terms, whatever the size of the features.
+#[test]
+fn small_residuals_of_large_features_are_noise() {
+    let data = LeastSquares::new(dmatrix![1048576.0; 1048576.0], dmatrix![1.0 + 1e-12; 1.0 - 1e-12]).unwrap();
+    let place = dmatrix![1.0 / 1048576.0];
+    let covariance = langevin_theory::gradient_noise::covariance(&data, &place, 0).unwrap();
+    // gradients are plus and minus 2^20 1e-12, and 1e-12 is known to 1e-4 of it next to 1
+    assert!((covariance[(0, 0)] / (1048576.0 * 1e-12_f64).powi(2) - 1.0).abs() < 1e-3, "{covariance}");
 }

@@ -327,3 +327,33 @@ fn published_figures_of_the_errata() {
     let ratio = law.displacement(Steps(20_000)).unwrap() / (2.0 * law.position_variance().unwrap());
     assert!((ratio - 1.0).abs() < 1e-12);
 }
+
+/// Plain SGD has r = 1 - u and P = eta^2 s^2 / (1 - r^2): the displacement over two steps, 2 P (1 - r^2), is 2 eta^2 s^2 at
+/// every distance from the edge where P diverges, and that over four is 1 + r^2 times as large.
+#[test]
+fn displacements_over_even_steps_keep_their_digits_at_the_edge() {
+    for distance in [1e-1, 1e-5, 1e-9, 1e-13] {
+        let r = 1.0 - (2.0 - distance);
+        let law = law((0.5, 0.0, (1.0 - r) / 0.5), 3.0);
+        for (steps, expected) in [(2, 1.5), (4, 1.5 * (1.0 + r * r))] {
+            close_relative("displacement", law.displacement(Steps(steps)).unwrap(), expected, 8.0).unwrap();
+        }
+    }
+}
+
+#[test]
+fn an_unstable_direction_names_the_edge() {
+    for (eta, beta, h) in [(0.5, 0.75, 7.5), (1.0, 0.0, 2.0), (0.1, 0.5, -1.0)] {
+        let expected = |error: &TheoryError| {
+            matches!(error, TheoryError::Unstable { rate_times_curvature, limit }
+                if *limit == 2.0 * (1.0 + beta) && (rate_times_curvature - eta * h).abs() < 1e-15)
+        };
+        assert!(expected(&law((eta, beta, h), 1.0).position_variance().unwrap_err()));
+        if h > 0.0 {
+            let loss = langevin_theory::Quadratic::new(nalgebra::dmatrix![h], nalgebra::dmatrix![1.0]).unwrap();
+            let noise = nalgebra::dmatrix![1.0];
+            let law = langevin_theory::discrete::ConstantNoiseLaw::new(&loss, eta, beta, 0.0, &noise).unwrap();
+            assert!(expected(&law.stationary_covariance().unwrap_err()));
+        }
+    }
+}

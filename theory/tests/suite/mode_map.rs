@@ -258,3 +258,43 @@ proptest! {
         }
     }
 }
+
+/// Where the roots are real and apart, each of the two parts of B_n keeps its digits, however small the slow one is; and
+/// A_n = 1 - u W_n near 1 has no larger error than a rounding of 1, although U_n is about 1 / (1 - beta).
+#[test]
+fn slow_modes_keep_the_digits_of_small_velocities() {
+    for (beta, u) in [(0.5, 1e-10), (0.5, 1e-4), (0.25, 1e-2), (0.9, 1e-6), (0.99, 1e-12), (0.0, 1e-9)] {
+        let map = ModeMap::new(1.0, beta, u);
+        let exact = exact_map(1.0, beta, u);
+        for n in [2, 3, 10, 100, 1000, 20_000] {
+            let power = exact.power(n);
+            let [[position, _], [_, velocity]] = map.matrix_power(n);
+            // B_n = beta (fast part - slow part); where they cancel the larger of both sets the scale
+            let slow = u / (1.0 - beta) * (-(n as f64) * u / (1.0 - beta)).exp();
+            let scale = power.get(1, 1).abs().max(beta * slow);
+            let roundings = Conditioning::new(1.0, beta, u).roundings(n);
+            close("B_n", velocity, power.get(1, 1), roundings * f64::EPSILON * scale).unwrap();
+            if power.get(0, 0) > 0.75 {
+                close("A_n", position, power.get(0, 0), 2.0 * f64::EPSILON).unwrap();
+            }
+        }
+    }
+}
+
+/// Neither end of 0 < u < 2 (1 + beta) is stable, and neither end is a double root.
+#[test]
+fn the_ends_of_the_stable_interval_are_outside() {
+    for beta in [0.0, 0.25, 0.5, 0.875] {
+        assert_eq!(ModeMap::new(0.5, beta, 0.0).regime(), Regime::Unstable);
+        assert_eq!(ModeMap::new(0.5, beta, 4.0 * (1.0 + beta)).regime(), Regime::Unstable);
+        assert_eq!(ModeMap::new(0.5, beta, f64::MIN_POSITIVE).regime(), Regime::Overdamped);
+    }
+}
+
+#[test]
+fn regimes_have_their_names() {
+    let regimes = [Regime::Overdamped, Regime::Critical, Regime::Underdamped, Regime::Alternating, Regime::Unstable];
+    for regime in regimes {
+        assert_eq!(regime.name(), format!("{regime:?}").to_lowercase());
+    }
+}

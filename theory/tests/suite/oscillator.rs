@@ -215,3 +215,10 @@ fn times_are_finite_and_not_negative() {
     let oscillator = Oscillator::new(&sgd(0.1, 0.9), 1.0);
     assert!(oscillator.propagator(time(f64::MAX)).iter().flatten().all(|entry| entry.abs() < 1e-300));
 }
+
+#[test]
+fn dampings_have_their_names() {
+    for damping in [Damping::Overdamped, Damping::Critical, Damping::Underdamped] {
+        assert_eq!(damping.name(), format!("{damping:?}").to_lowercase());
+    }
+}

@@ -313,3 +313,113 @@ fn wrong_input_is_refused() {
     assert!(process.covariance(&(-&one), at(1.0)).is_err());
     assert!(matches!(process.propagator(at(1e300)), Err(TheoryError::Overflow { .. })));
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 50, ..ProptestConfig::default() })]
+
+    /// The density is that of a Gaussian with the law's covariance, written with its determinant and inverse; the free energy
+    /// of the stationary law itself is -log(Z) / kappa with Z the integral of e^{-kappa Psi}.
+    #[test]
+    fn the_density_is_the_gaussian_of_the_covariance(process in process(), point in proptest::collection::vec(-1.0..1.0f64, 4)) {
+        let law = process.stationary().unwrap();
+        let covariance = law.covariance();
+        let eigenvalues = covariance.clone().symmetric_eigenvalues();
+        prop_assume!(eigenvalues.min() > 1e-6 * eigenvalues.max());
+        let size = process.dimension();
+        let away = DVector::from_column_slice(&point[..size]) * eigenvalues.max().sqrt();
+        let solved = covariance.clone().lu().solve(&away).unwrap();
+        let log_determinant: f64 = eigenvalues.iter().map(|value| value.ln()).sum();
+        let (n, kappa) = (size as f64, process.kappa());
+        let distance = away.dot(&solved);
+        let expected = -0.5 * (distance + n * std::f64::consts::TAU.ln() + log_determinant);
+        let found = law.log_density(&(process.equilibrium() + &away)).unwrap();
+        // the oracle loses the condition of the covariance, 1e6 roundings of the distance and of each logarithm
+        let tolerance = 1e-8 * (1.0 + distance + n);
+        prop_assert!((found - expected).abs() <= tolerance, "{found}, expected {expected}");
+        let relaxed = law.relaxation(&process, process.equilibrium(), &covariance, at(0.0)).unwrap();
+        let log_integral = 0.5 * (n * std::f64::consts::TAU.ln() + log_determinant);
+        prop_assert!((relaxed.free_energy.unwrap() * kappa + log_integral).abs() <= tolerance);
+    }
+
+    /// The mean is the equilibrium and the propagated distance from it, in doubles and with 32 digits.
+    #[test]
+    fn means_move_by_the_propagator(process in process(), start in proptest::collection::vec(-2.0..2.0f64, 4), time in time()) {
+        let start = DVector::from_column_slice(&start[..process.dimension()]);
+        let step = process.propagator(at(time)).unwrap();
+        let away = &start - process.equilibrium();
+        let expected = process.equilibrium() + &step * &away;
+        let terms = process.equilibrium().abs() + step.abs() * away.abs();
+        let found = process.mean(&start, at(time)).unwrap();
+        within("mean", &DMatrix::from_columns(&[found - expected]), &DMatrix::from_columns(&[terms]), 16.0)?;
+    }
+}
+
+/// Many independent directions, beyond the size that is computed with 32 digits: each is the process of one dimension.
+#[test]
+fn large_processes_are_their_directions() {
+    let size = 80;
+    let rate = |i: usize| 0.5 + 0.1 * i as f64;
+    let drift = DMatrix::from_fn(size, size, |i, j| if i == j { rate(i) } else { 0.0 });
+    let diffusion = DMatrix::from_fn(size, size, |i, j| if i == j { 1.0 + i as f64 } else { 0.0 });
+    let equilibrium = DVector::from_fn(size, |i, _| i as f64 - 3.0);
+    let process = OrnsteinUhlenbeck::new(drift, equilibrium.clone(), &diffusion, 2.0).unwrap();
+    let law = process.stationary().unwrap();
+    let mean = process.mean(&DVector::from_element(size, 7.0), at(0.3)).unwrap();
+    for i in 0..size {
+        let expected = equilibrium[i] + (7.0 - equilibrium[i]) * (-0.3 * rate(i)).exp();
+        assert!((mean[i] - expected).abs() < 1e-13 * (7.0 + equilibrium[i].abs()));
+        let variance = (1.0 + i as f64) / (2.0 * rate(i));
+        assert!((law.covariance()[(i, i)] / variance - 1.0).abs() < 1e-13);
+    }
+}
+
+/// Two particles in a harmonic chain whose friction gamma couples them to baths of temperatures T_1 and T_2. The power taken
+/// from a bath is gamma (T - <v^2>), so the entropy grows by J (1/T_2 - 1/T_1) with J that of the first. The diffusion is
+/// singular (positions receive no noise), and units of the coordinates change nothing.
+#[test]
+fn heat_between_two_baths_produces_entropy() {
+    let (gamma, spring, coupling, kappa) = (0.7, 1.5, 0.8, 2.0);
+    let stiff = spring + coupling;
+    for (first, second) in [(2.0, 0.5), (1.0, 3.0), (1.0, 1.0)] {
+        let drift = dmatrix![
+            0.0, 0.0, -1.0, 0.0;
+            0.0, 0.0, 0.0, -1.0;
+            stiff, -coupling, gamma, 0.0;
+            -coupling, stiff, 0.0, gamma
+        ];
+        let diffusion = DMatrix::from_diagonal(&dvector![0.0, 0.0, gamma * first, gamma * second]) * kappa;
+        for units in [dvector![1.0, 1.0, 1.0, 1.0], dvector![1024.0, 0.125, 1.0 / 4096.0, 256.0]] {
+            let scale = DMatrix::from_diagonal(&units);
+            let back = DMatrix::from_diagonal(&units.map(|unit| 1.0 / unit));
+            let drift = &scale * &drift * &back;
+            let diffusion = &scale * &diffusion * &scale;
+            let law =
+                OrnsteinUhlenbeck::new(drift, DVector::zeros(4), &diffusion, kappa).unwrap().stationary().unwrap();
+            let speed = law.covariance()[(2, 2)] / (units[2] * units[2]);
+            let heat = gamma * (first - speed);
+            let expected = heat * (1.0 / second - 1.0 / first);
+            let found = law.entropy_production_with_parity(&[1, 1, -1, -1]).unwrap();
+            assert!((found - expected).abs() < 1e-12, "{found}, expected {expected}");
+            assert!(expected > 0.1 || first == second);
+            assert!(law.entropy_production().is_err());
+        }
+    }
+}
+
+#[test]
+fn diffusion_between_opposite_parities_and_numbers_beyond_doubles_are_named() {
+    let law = OrnsteinUhlenbeck::new(DMatrix::identity(2, 2), DVector::zeros(2), &dmatrix![1.0, -0.5; -0.5, 1.0], 1.0);
+    let law = law.unwrap().stationary().unwrap();
+    assert!(matches!(law.entropy_production_with_parity(&[1, -1]), Err(TheoryError::Infinite { .. })));
+    assert!(law.entropy_production_with_parity(&[-1, -1]).is_ok());
+    for size in [2, 80] {
+        let growing = -DMatrix::<f64>::identity(size, size);
+        let process =
+            OrnsteinUhlenbeck::new(growing, DVector::zeros(size), &DMatrix::identity(size, size), 1.0).unwrap();
+        let overflows = |error: TheoryError| matches!(error, TheoryError::Overflow { .. });
+        assert!(overflows(process.propagator(at(800.0)).unwrap_err()));
+        // the noise grows with the square
+        assert!(overflows(process.covariance(&DMatrix::zeros(size, size), at(500.0)).unwrap_err()));
+        assert!(overflows(process.mean(&DVector::from_element(size, 1e300), at(100.0)).unwrap_err()));
+    }
+}
