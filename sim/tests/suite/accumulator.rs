@@ -62,7 +62,9 @@ fn few_values_and_equal_values_have_no_spread() {
 fn several_quantities_are_kept_apart_merged_and_saved() {
     let of = |values: &[f64]| {
         let mut moments = MomentsOfMany::default();
-        values.iter().for_each(|&value| moments.push(&[value, -2.0 * value + 1.0]));
+        for &value in values {
+            moments.push(&[value, -2.0 * value + 1.0]);
+        }
         moments
     };
     let whole = of(&VALUES);
