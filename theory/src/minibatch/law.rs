@@ -713,7 +713,7 @@ impl MinibatchLaw {
                 total += quantity(law)?;
             }
         }
-        Ok(total)
+        finite(total, "a sum over the modes")
     }
 
     /// The mean squared displacement from a stationary start, summed over directions and outputs, one value per step
@@ -821,7 +821,8 @@ impl MinibatchLaw {
     /// assert!((offset - 0.25 * 0.6 * 0.5).abs() < 1e-15);
     /// ```
     pub fn excess_loss(&self) -> Result<f64> {
-        Ok(self.potential_energy()? + self.quadratic.loss_offset(self.sgd.weight_decay()))
+        let offset = self.quadratic.loss_offset(self.sgd.weight_decay());
+        finite(self.potential_energy()? + offset, "the loss of the regularised minimum")
     }
 
     /// The moments of one output step by step from a fixed start: position theta_0 (not its deviation) and velocity, d
@@ -922,4 +923,9 @@ pub fn mean_square_learning_rate_limit(momentum: f64, curvature: f64, curvature_
     }
     let b = momentum;
     Ok(2.0 * (1.0 - b) * (1.0 + b) * curvature / (curvature * curvature * (1.0 - b) + curvature_variance * (1.0 + b)))
+}
+
+/// A number of this size fits a double, or the name of what does not.
+fn finite(number: f64, what: &'static str) -> Result<f64> {
+    if number.is_finite() { Ok(number) } else { Err(TheoryError::Overflow { what }) }
 }
