@@ -180,9 +180,9 @@ fn a_damaged_or_missing_run_is_named() {
         found.refuses(parts);
         assert!(!folder.path().join("page").exists());
     };
-    refuses(&["run/experiment.json", "langevin-nn experiment"]);
+    refuses(&["run:", "experiment.json", "langevin-nn experiment"]);
     std::fs::create_dir(&run).unwrap();
-    refuses(&["run/experiment.json", "finished"]);
+    refuses(&["run:", "no experiment.json and no run.json", "langevin-nn experiment"]);
     write_run(&run);
     let record = std::fs::read(run.join("experiment.json")).unwrap();
     let arrays = std::fs::read(run.join("arrays.npz")).unwrap();
