@@ -228,7 +228,10 @@ pub fn covariance_root(name: &'static str, covariance: &DMatrix<f64>) -> Result<
             });
         }
     }
-    let correlation = DMatrix::from_fn(size, size, |i, j| covariance[(i, j)] / (scale[i] * scale[j]));
+    let varies = |i: usize| covariance[(i, i)] > 0.0;
+    let correlation = DMatrix::from_fn(size, size, |i, j| {
+        if i == j || (varies(i) && varies(j)) { covariance[(i, j)] / (scale[i] * scale[j]) } else { 0.0 }
+    });
     require_positive_semi_definite(name, &correlation)?;
     let eigen = symmetric_eigen(name, &correlation)?;
     let root = DMatrix::from_fn(size, size, |i, j| scale[i] * eigen.vectors[(i, j)] * eigen.values[j].max(0.0).sqrt());
