@@ -45,6 +45,11 @@ fn require_finite(what: &str, entries: &[f64]) {
 
 /// Symmetric and positive semi-definite, to rounding in the units of its diagonal.
 fn require_covariance(what: &str, matrix: &DMatrix<f64>) {
+    require_covariance_of(what, matrix, 0.0);
+}
+
+/// The same for a sum of terms of a size: what it is made of has rounding of its own, of which a small sum shows more.
+fn require_covariance_of(what: &str, matrix: &DMatrix<f64>, terms: f64) {
     require_finite(what, matrix.as_slice());
     let size = matrix.nrows();
     let scale = DVector::from_fn(size, |i, _| matrix[(i, i)].abs().sqrt());
@@ -60,7 +65,7 @@ fn require_covariance(what: &str, matrix: &DMatrix<f64>) {
     let least = eigen.values.min();
     // a rotation rounds every entry in units of the largest one
     let spread = matrix.diagonal().amax() / matrix.diagonal().amin();
-    let rounding = 1e-9 + 64.0 * f64::EPSILON * size as f64 * spread;
+    let rounding = 1e-9 + 64.0 * f64::EPSILON * size as f64 * (spread + terms / matrix.diagonal().amin());
     assert!(least >= -rounding, "{what} has an eigenvalue {least:e} as a correlation: {matrix}");
 }
 
@@ -183,7 +188,11 @@ fn ornstein_uhlenbeck(bytes: &mut Unstructured<'_>) -> Result<()> {
     }
     if let Ok(time) = Time::new(times[0]) {
         match process.covariance(&DMatrix::zeros(diffusion.nrows(), diffusion.nrows()), time) {
-            Ok(covariance) => require_covariance("the covariance", &covariance),
+            Ok(covariance) => {
+                // noise that gathers in a direction without restoring force is known to the rounding of D
+                let gathered = 2.0 * diffusion.amax() / process.kappa() * times[0];
+                require_covariance_of("the covariance", &covariance, gathered);
+            }
             Err(error) => require_message(&error),
         }
     }
