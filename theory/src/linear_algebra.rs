@@ -10,8 +10,8 @@ use crate::large_matrices;
 /// Cap on the sweeps of the symmetric eigensolver; it needs a few per eigenvalue.
 const EIGEN_ITERATIONS: usize = 100_000;
 
-/// Entries below this part of the largest are taken as zero: far below rounding, and their squares would underflow.
-const NEGLIGIBLE: f64 = 1e-60;
+/// Entries below this part of the largest are taken as zero: far below rounding, and their fourth powers would underflow.
+const NEGLIGIBLE: f64 = 1e-40;
 
 /// Refuses NaN and infinities in a matrix of any shape m x n, naming the first offender.
 ///
