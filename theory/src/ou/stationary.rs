@@ -427,7 +427,7 @@ impl StationaryLaw {
     ///
     /// # Errors
     /// [`TheoryError::Infinite`] when the current flows along directions without noise,
-    /// [`TheoryError::Uncontrollable`].
+    /// [`TheoryError::Uncontrollable`], [`TheoryError::Overflow`].
     ///
     /// ```
     /// # use langevin_theory::ou::OrnsteinUhlenbeck;
@@ -441,7 +441,7 @@ impl StationaryLaw {
     /// );
     /// ```
     pub fn entropy_production(&self) -> Result<f64> {
-        workings!(self, workings => workings.entropy_production())
+        representable(workings!(self, workings => workings.entropy_production())?)
     }
 
     /// Entropy production in nats per unit time when some coordinates change sign under time reversal (parity -1,
@@ -478,6 +478,11 @@ impl StationaryLaw {
             return Err(TheoryError::InvalidValue { name: "parity", value: f64::from(wrong), admissible: "1 or -1" });
         }
         let signs: Vec<f64> = parity.iter().map(|&sign| f64::from(sign)).collect();
-        workings!(self, workings => workings.entropy_production_with_parity(&signs))
+        representable(workings!(self, workings => workings.entropy_production_with_parity(&signs))?)
     }
+}
+
+/// A rate within the range of doubles.
+fn representable(rate: f64) -> Result<f64> {
+    if rate.is_finite() { Ok(rate) } else { Err(TheoryError::Overflow { what: "the entropy production" }) }
 }
