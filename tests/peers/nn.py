@@ -10,7 +10,8 @@ steps      a loop with torch.optim.SGD; both draw batches of the same size from 
            loss, |delta|^2 and |Delta|^2 of every step: langevin-nn's is compared with PyTorch's loop that keeps nothing, and one that does.
 hessian    torch.autograd.grad of the gradient (create_graph = True) with grad_outputs = v: the same weights, running averages, vector and samples,
            all in one chunk. "first" computes the loss and its gradient, too; "next" has the graph of the gradient already (retain_graph = True).
-           The products must agree, to 1e-9 in double precision and 1e-3 in single precision, where a sample can be at a kink of max(x, 0).
+           The products must agree: to 1e-9 in double precision; to 1e-2 in single precision, where PyTorch's own product for ResNet-18
+           is 3e-3 from its product in double precision (rounding moves values across kinks of max(x, 0)).
 """
 import argparse
 import json
@@ -239,12 +240,14 @@ def compare_hessians(folder):
         inputs, labels = save_data(folder, name, shape, samples)
         torch.manual_seed(1)
         model = make()
-        for key, value in model.state_dict().items():
-            # running averages as after training: neither 0 nor 1
-            if key.endswith(("running_mean", "running_var")):
-                value.add_(0.1 * torch.rand_like(value))
+        # running averages of these samples, as after training; initial ones would let activations die out from layer to layer
+        for part in model.modules():
+            if isinstance(part, nn.BatchNorm2d):
+                part.momentum = 1.0
+        with torch.no_grad():
+            model.train()(inputs)
         save_weights(folder / "weights.safetensors", names, model)
-        for precision, kind, agreement in ("float32", torch.float32, 1e-3), ("float64", torch.float64, 1e-9):
+        for precision, kind, agreement in ("float32", torch.float32, 1e-2), ("float64", torch.float64, 1e-9):
             if agreement < 1e-6:
                 repeat = max(1, repeat // 2 + 1)
             more = f'precision = "{precision}"\n[start]\nweights = "weights.safetensors"'
