@@ -19,6 +19,7 @@ use langevin_theory::{Hyperparameters, Sampling};
 use langevin_verify::networks::read_folder;
 
 use crate::program::langevin_nn;
+use crate::training::{manifest, train, write};
 
 /// A byte that tells image, place and channel apart.
 fn byte(image: u32, x: u32, y: u32, channel: u32) -> u8 {
@@ -222,23 +223,6 @@ sampling = "reshuffle"
 steps = STEPS
 checkpoint_every = 7
 "#;
-
-fn write(folder: &Path, text: &str) -> String {
-    let path = folder.join("run.toml");
-    fs::write(&path, text).unwrap();
-    path.display().to_string()
-}
-
-fn train(file: &str, out: &Path, more: &[&str]) -> (i32, String) {
-    let out = out.display().to_string();
-    let arguments = [&["train", file, "--out", &out, "--device", "cpu", "--threads", "1"], more].concat();
-    let found = langevin_nn(&arguments);
-    (found.status.code().unwrap_or(-1), String::from_utf8_lossy(&found.stderr).into_owned())
-}
-
-fn manifest(out: &Path) -> serde_json::Value {
-    serde_json::from_str(&fs::read_to_string(out.join("run.json")).unwrap()).unwrap()
-}
 
 fn assert_same(one: &Path, other: &Path) {
     for name in ["checkpoint.safetensors", "records.bin"] {

@@ -26,20 +26,20 @@ checkpoint_every = 50
 evaluate_every = 100
 "#;
 
-fn write(folder: &Path, text: &str) -> String {
+pub(crate) fn write(folder: &Path, text: &str) -> String {
     let path = folder.join("run.toml");
     fs::write(&path, text).unwrap();
     path.display().to_string()
 }
 
-fn train(file: &str, out: &Path, more: &[&str]) -> (i32, String) {
+pub(crate) fn train(file: &str, out: &Path, more: &[&str]) -> (i32, String) {
     let out = out.display().to_string();
     let arguments = [&["train", file, "--out", &out, "--device", "cpu", "--threads", "1"], more].concat();
     let found = langevin_nn(&arguments);
     (found.status.code().unwrap_or(-1), String::from_utf8_lossy(&found.stderr).into_owned())
 }
 
-fn manifest(out: &Path) -> serde_json::Value {
+pub(crate) fn manifest(out: &Path) -> serde_json::Value {
     serde_json::from_str(&fs::read_to_string(out.join("run.json")).unwrap()).unwrap()
 }
 

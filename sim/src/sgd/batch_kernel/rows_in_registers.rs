@@ -179,37 +179,37 @@ fn products<L: Lanes, const V: usize, const N: usize>(
     for k in 0..N {
         even[k] = lanes.first(negative_targets[k]);
     }
-    let mut j = 0;
-    while j < V {
-        for k in 0..N {
-            even[k] = lanes.mul_add(lanes.load(&rows[k][j].0), theta[j], even[k]);
-        }
-        if N == FOUR && V.is_multiple_of(2 * CHAINS) {
-            j += CHAINS;
-            for k in 0..N {
-                even[k] = lanes.mul_add(lanes.load(&rows[k][j].0), theta[j], even[k]);
-            }
-        }
-        j = hidden_count(j + CHAINS);
-    }
-    let mut odd = [lanes.splat(0.0); N];
-    let mut j = 1;
-    while j < V {
-        for k in 0..N {
-            odd[k] = lanes.mul_add(lanes.load(&rows[k][j].0), theta[j], odd[k]);
-        }
-        if N == FOUR && V.is_multiple_of(2 * CHAINS) {
-            j += CHAINS;
-            for k in 0..N {
-                odd[k] = lanes.mul_add(lanes.load(&rows[k][j].0), theta[j], odd[k]);
-            }
-        }
-        j = hidden_count(j + CHAINS);
-    }
+    let even = chain_of_products(lanes, rows, theta, 0, even);
+    let mut sums = chain_of_products(lanes, rows, theta, 1, [lanes.splat(0.0); N]);
     for k in 0..N {
-        even[k] = lanes.add(even[k], odd[k]);
+        sums[k] = lanes.add(even[k], sums[k]);
     }
-    even
+    sums
+}
+
+/// Adds the products of every other line to sums.
+#[inline(always)]
+fn chain_of_products<L: Lanes, const V: usize, const N: usize>(
+    lanes: L,
+    rows: [&[Line; V]; N],
+    theta: &[L::F; V],
+    first: usize,
+    mut sums: [L::F; N],
+) -> [L::F; N] {
+    let mut j = first;
+    while j < V {
+        for k in 0..N {
+            sums[k] = lanes.mul_add(lanes.load(&rows[k][j].0), theta[j], sums[k]);
+        }
+        if N == FOUR && V.is_multiple_of(2 * CHAINS) {
+            j += CHAINS;
+            for k in 0..N {
+                sums[k] = lanes.mul_add(lanes.load(&rows[k][j].0), theta[j], sums[k]);
+            }
+        }
+        j = hidden_count(j + CHAINS);
+    }
+    sums
 }
 
 /// Asks for the row that will be gathered some samples later.
