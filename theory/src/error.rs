@@ -160,6 +160,14 @@ pub enum TheoryError {
         /// The cap.
         iterations: usize,
     },
+    /// Rates so far apart, or phases so large, that rounding leaves no digit of a finite quantity.
+    #[error("no digits left: {what} takes {doublings} doublings of a short time, in which rounding grows beyond it")]
+    NoDigitsLeft {
+        /// The quantity.
+        what: &'static str,
+        /// About log2 of the time times a norm of the drift.
+        doublings: usize,
+    },
 }
 
 impl TheoryError {
@@ -180,6 +188,7 @@ impl TheoryError {
             Self::Infinite { .. } => Some("infinite"),
             Self::NoExactLaw { .. } => Some("no-exact-law"),
             Self::NotConverged { .. } => Some("not-converged"),
+            Self::NoDigitsLeft { .. } => Some("no-digits-left"),
             _ => None,
         }
     }

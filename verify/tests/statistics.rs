@@ -6,7 +6,11 @@
 
 use langevin_sim::Moments;
 use langevin_verify::report::Verdict;
-use langevin_verify::statistics::{Family, Finding, Rates, Untestable, catoni, chains, chi_square, normal, tail};
+use langevin_verify::statistics::{
+    Family, Finding, Rates, Untestable, catoni, chains, chernoff, chi_square, independence, lagged, normal, pit, tail,
+    too_good, wishart,
+};
+use nalgebra::DMatrix;
 
 const RATES: Rates = Rates { alpha: 1e-6, power: 0.999 };
 
@@ -234,4 +238,168 @@ fn families() {
     // among equal p-values the larger effect is shown
     let large = Finding { effect: -0.7, ..finding(0.0, 0.01) };
     assert_eq!(of(&[finding(0.0, 0.01), large, finding(0.0, 0.01)]).index, 1);
+}
+
+/// All outcomes of twelve trials, added up term by term.
+#[test]
+fn binomial_tails_are_sums_of_their_terms() {
+    let trials = 12_u64;
+    for p in [0.0, 0.05, 0.3, 0.5, 0.97, 1.0] {
+        let mut choose = 1.0;
+        let terms: Vec<f64> = (0..=trials)
+            .map(|k| {
+                let term = choose * f64::powi(p, k as i32) * f64::powi(1.0 - p, (trials - k) as i32);
+                choose *= (trials - k) as f64 / (k + 1) as f64;
+                term
+            })
+            .collect();
+        for k in 0..=trials {
+            let (below, above) = tail::binomial(trials, p, k);
+            let exact = [terms[..=k as usize].iter().sum::<f64>(), terms[k as usize..].iter().sum::<f64>()];
+            // the smaller one is summed, the other its complement
+            for (found, expected) in [below, above].into_iter().zip(exact) {
+                assert!(
+                    (found - expected).abs() <= 1e-12 * expected + 1e-15,
+                    "{p} {k}: {found:e}, expected {expected:e}"
+                );
+            }
+        }
+        assert_eq!(tail::binomial(trials, p, trials + 1), (1.0, 0.0));
+    }
+    assert!(tail::binomial(3, -0.1, 1).0.is_nan() && tail::binomial(3, 1.1, 1).1.is_nan());
+    // far out both ends keep their digits: one outcome
+    close(tail::binomial(40, 0.01, 40).1, 1e-80, 1e-10);
+    close(tail::binomial(40, 0.99, 0).0, 1e-80, 1e-10);
+}
+
+/// Chernoff's bound of a normal is exp(-x^2/2), of an exponential law x exp(1 - x).
+#[test]
+fn chernoff_bounds_are_the_known_ones() {
+    for x in [0.5, 1.0, 3.0, 20.0] {
+        for scale in [0.01, 1.0, 50.0] {
+            close(chernoff::log_tail(|s| 0.5 * s * s, x, scale, 1e6), -0.5 * x * x, 1e-9);
+            close(chernoff::log_tail(|s| 0.5 * s * s, -x, -scale, 1e6), -0.5 * x * x, 1e-9);
+        }
+    }
+    for x in [1.5_f64, 4.0, 30.0] {
+        close(chernoff::log_tail(|s| -(-s).ln_1p(), x, 1.0, 1.0), 1.0 - x + x.ln(), 1e-9);
+    }
+    // the wrong side of the mean is no tail; a limit ends the search, and the bound there holds
+    assert_eq!(chernoff::log_tail(|s| 0.5 * s * s, -2.0, 1.0, 1e6), 0.0);
+    close(chernoff::log_tail(|s| 0.5 * s * s, 9.0, 1.0, 2.0), 2.0 - 18.0, 1e-6);
+}
+
+/// n values at the middles of n equal parts of the law: the distance is 1/(2n), every bin has its share.
+#[test]
+fn quantiles_are_uniform() {
+    let count = 400_usize;
+    let quantile =
+        |u: f64| if u < 0.5 { -tail::normal_quantile_above(u) } else { tail::normal_quantile_above(1.0 - u) };
+    let values: Vec<f64> = (0..count).map(|i| quantile((i as f64 + 0.5) / count as f64)).collect();
+    let uniform = pit::Transformed::new(values.iter().rev().copied().collect());
+    assert_eq!((uniform.count, uniform.bins.clone()), (400, vec![20; pit::BINS]));
+    close(uniform.distance, 0.5 / 400.0, 1e-6);
+    // moved up by a: sup Phi(z) - Phi(z - a) is at a/2; a hundredth is the half of a step
+    let shifted = pit::Transformed::new(values.iter().map(|z| z + quantile(0.65)).collect());
+    close(shifted.distance, 2.0 * (0.5 - tail::normal_above(0.5 * quantile(0.65))), 1e-2);
+    let found = pit::distance(&shifted, RATES);
+    close(found.effect, shifted.distance, 1e-15);
+    close(found.p_value, 2.0 * (-800.0 * shifted.distance * shifted.distance).exp(), 1e-10);
+    let reach = (14.508_657_738_524_219_f64 / 800.0).sqrt(); // log(2e6)
+    close(found.interval[1] - found.effect, reach, 1e-9);
+    close(found.interval[0], shifted.distance - reach, 1e-7);
+    close(found.minimum_detectable_effect, reach + (6.907_755_278_982_137_f64 / 800.0).sqrt(), 1e-9); // log(1e3)
+    // one bin with 44 values for 20
+    let mut heavy = uniform.clone();
+    heavy.bins[3] = 44;
+    let found = pit::bins(&heavy, RATES);
+    close(found.effect, 1.2, 1e-12);
+    close(found.p_value, 20.0 * 2.0 * tail::binomial(400, 0.05, 44).1, 1e-9);
+    let level = 0.5 * RATES.alpha / 20.0;
+    close(tail::binomial(400, 0.05 * (1.0 + found.interval[0]), 44).1, level, 1e-6);
+    close(tail::binomial(400, 0.05 * (1.0 + found.interval[1]), 44).0, level, 1e-6);
+    // the excess that is found: its misses are those stated, and one count fewer is not yet refuted
+    let resolution = pit::bins_resolution(400, RATES);
+    let critical = (21..400).find(|&k| tail::binomial(400, 0.05, k).1 <= level).unwrap();
+    close(tail::binomial(400, 0.05 * (1.0 + resolution), critical - 1).0, 1.0 - RATES.power, 1e-6);
+    close(found.minimum_detectable_effect, resolution, 1e-12);
+    let empty = pit::Transformed { bins: vec![0; pit::BINS], ..uniform };
+    close(pit::bins(&empty, RATES).effect, -1.0, 1e-12);
+}
+
+/// Sums of squares of x + y and x - y are scaled chi-squares: the smaller p-value, doubled, and the narrower interval.
+#[test]
+fn pairs_a_lag_apart() {
+    let half = Rates { alpha: 0.5 * RATES.alpha, ..RATES };
+    for (squares, products, correlation) in
+        [([1000.0, 1040.0], 600.0, 0.5), ([1000.0, 960.0], -700.0, -0.6), ([1000.0, 1000.0], 0.0, 0.3)]
+    {
+        let found = lagged::test(squares, products, correlation, 1000, RATES);
+        close(found.effect, products / 1000.0 - correlation, 1e-12);
+        let own: f64 = squares.iter().sum();
+        let plus = chi_square::test((own + 2.0 * products) / (2.0 * (1.0 + correlation)), 1000.0, half);
+        let minus = chi_square::test((own - 2.0 * products) / (2.0 * (1.0 - correlation)), 1000.0, half);
+        close(found.p_value, (2.0 * plus.p_value.min(minus.p_value)).min(1.0), 1e-12);
+        // 1 + rho and 1 - rho that the two sums allow
+        let rho = |end: f64| (1.0 + correlation) * (1.0 + end) - 1.0 - correlation;
+        let opposite = |end: f64| 1.0 - (1.0 - correlation) * (1.0 + end) - correlation;
+        close(found.interval[0], rho(plus.interval[0]).max(opposite(minus.interval[1])), 1e-9);
+        close(found.interval[1], rho(plus.interval[1]).min(opposite(minus.interval[0])), 1e-9);
+        let resolution = (1.0 - correlation.abs()) * chi_square::minimum_detectable_ratio(1000.0, half);
+        close(found.minimum_detectable_effect, resolution, 1e-9);
+        close(lagged::resolution(correlation, 1000, RATES), resolution, 1e-9);
+    }
+    assert!(lagged::test([f64::NAN, 1.0], 0.0, 0.5, 10, RATES).p_value.is_nan());
+}
+
+#[test]
+fn scores_are_squared_normal_quantiles() {
+    close(too_good::score(2.0 * tail::normal_above(3.0)), 9.0, 1e-9);
+    assert!(too_good::score(1.0) < 1e-20 && too_good::score(0.0).is_finite());
+    let found = too_good::test(&[2.0 * tail::normal_above(3.0), 2.0 * tail::normal_above(1.0)], RATES);
+    close(found.effect, 4.0, 1e-9);
+    close(found.p_value, 2.0 * tail::chi_square(2.0, 10.0).1, 1e-9);
+    let overstated = too_good::overstatement_found(12, RATES);
+    close(overstated * overstated, chi_square::minimum_detectable_deficit(12.0, RATES), 1e-12);
+    // an error overstated by it leaves sums below the refuting quantile but with the probability of a miss
+    let refuted = tail::inverse(|x| -tail::chi_square(12.0, x).0, -0.5 * RATES.alpha, 0.0, 12.0);
+    close(tail::chi_square(12.0, refuted * overstated * overstated).1, 1.0 - RATES.power, 1e-5);
+    assert!(
+        too_good::test(&[], RATES).untestable.is_some() && too_good::test(&[0.5, f64::NAN], RATES).p_value.is_nan()
+    );
+}
+
+/// Few runs by hand: the law of Wald and Wolfowitz for three and three is 2, 4, 8, 4, 2 of 20 for 2, 3, 4, 5, 6 runs.
+#[test]
+fn runs_about_the_median() {
+    close(independence::runs(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]), 0.1, 1e-12);
+    close(independence::runs(&[4.0, 1.0, 2.0, 3.0, 5.0, 6.0]), 0.3, 1e-12);
+    assert_eq!(independence::runs(&[1.0, 4.0, 2.0, 5.0, 3.0, 6.0]), 1.0);
+    // the median of an odd count is left out
+    close(independence::runs(&[1.0, 2.0, 3.0, 3.5, 4.0, 5.0, 6.0]), 0.1, 1e-12);
+}
+
+/// Scatters whose tests have closed forms in one dimension, and the count at which a resolution is reached.
+#[test]
+fn scatters_of_one_dimension() {
+    let scatter = DMatrix::from_element(1, 1, 1100.0);
+    assert_eq!(wishart::trace(&scatter, 1000, RATES), chi_square::test(1100.0, 1000.0, RATES));
+    let wide = DMatrix::from_row_slice(2, 2, &[1000.0, 60.0, 60.0, 900.0]);
+    let slope = wishart::product(&wide, 1, 0, RATES);
+    close(slope.effect, 60.0 / 900.0, 1e-12);
+    close(slope.p_value, 2.0 * tail::normal_above(60.0 / 30.0), 1e-12);
+    assert_eq!(wishart::trace(&wide, 1000, RATES), chi_square::test(1900.0, 2000.0, RATES));
+    // E log chi-square_n = psi(n/2) + log 2 = log n - 1/n - 1/(3 n^2) + O(n^-4)
+    let found = wishart::determinant(&scatter, 1000, RATES);
+    let centre = 1000.0_f64.ln() - 1e-3 - 1e-6 / 3.0;
+    close(found.effect, (1100.0_f64.ln() - centre).exp_m1(), 1e-9);
+    assert!(found.interval[0] < found.effect && found.effect < found.interval[1]);
+    // Chernoff's bound of a log chi-square: the least of E (W/w)^s = Gamma(n/2 + s) / (Gamma(n/2) (w/2)^s) over s
+    let bound = |s: f64| libm::lgamma(500.0 + s) - libm::lgamma(500.0) - s * 550.0_f64.ln();
+    let least = (0..10_000).map(|k| bound(0.01 * f64::from(k))).fold(0.0, f64::min);
+    close(found.p_value, 2.0 * least.exp(), 1e-6);
+    for effect in [0.1, 0.01, 0.003] {
+        let count = wishart::count_for(effect, |count| 1.0 / (count as f64).sqrt()) as f64;
+        assert!((1.0..1.0011).contains(&(count * effect * effect)), "{count}");
+    }
 }

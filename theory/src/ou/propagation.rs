@@ -11,6 +11,9 @@ use crate::extended_precision::{Number, largest, lift};
 /// Terms of the Taylor series; with |A| t <= 1/4 the rest is below 1e-33.
 const TERMS: usize = 27;
 
+/// log2 of the relative error at which a propagator counts as lost, with the sign changed.
+const SPARE_BITS: f64 = 20.0;
+
 /// The propagator and the accumulated noise over a time.
 #[derive(Clone, Debug)]
 pub(super) struct Propagation<T: Number> {
@@ -69,9 +72,12 @@ impl<T: Number> Propagation<T> {
             doublings += 1;
         }
         let mut propagation = Self::short(drift, diffusion, short);
-        for _ in 0..doublings {
+        for doubling in 0..doublings {
             if largest(&propagation.step) == 0.0 {
                 break;
+            }
+            if doubling == trusted_doublings::<T>() && !propagation.is_settled(drift, time) {
+                return Err(TheoryError::NoDigitsLeft { what: "the propagator", doublings });
             }
             propagation.double();
             if !propagation.is_finite() {
@@ -81,11 +87,16 @@ impl<T: Number> Propagation<T> {
         Ok(propagation)
     }
 
+    /// Whether what moves has died out: A E = 0, so that E and what it leaves stay as they are for the rest of the time.
+    fn is_settled(&self, drift: &DMatrix<f64>, time: f64) -> bool {
+        largest(&(lift::<T>(drift) * &self.step)) * time <= (-SPARE_BITS).exp2() * largest(&self.step)
+    }
+
     /// The accumulated noise after infinite time, which solves A B + B A^T = 2D. It exists when deviations decay: every
     /// eigenvalue of A has a positive real part. That is decided here, by propagating until nothing is left.
     pub(super) fn stationary(drift: &DMatrix<f64>, diffusion: &DMatrix<f64>) -> Result<DMatrix<T>> {
-        // a real part below 2^-100 |A| counts as zero
-        const DOUBLINGS: usize = 110;
+        // from |A| t = 1/4 to what is left of a rate of |A| at 1e-80
+        const DECAY: usize = 10;
         let rate = rate(drift);
         if !(4.0 * rate).is_finite() {
             return Err(TheoryError::Overflow { what: "the norm of the drift" });
@@ -98,7 +109,8 @@ impl<T: Number> Propagation<T> {
         let mut time = (-(4.0 * rate).log2().ceil()).exp2();
         let mut propagation = Self::short(drift, diffusion, time);
         let mut left = largest(&propagation.step);
-        for _ in 0..DOUBLINGS {
+        // a real part of which no digit is left counts as zero
+        for _ in 0..trusted_doublings::<T>() + DECAY {
             propagation.double();
             time *= 2.0;
             left = largest(&propagation.step);
@@ -115,6 +127,11 @@ impl<T: Number> Propagation<T> {
         let real_part = if left.is_finite() { -left.ln() / time } else { -rate };
         Err(TheoryError::NotHurwitz { real_part })
     }
+}
+
+/// Doublings after which digits are left: each may double the relative rounding.
+fn trusted_doublings<T: Number>() -> usize {
+    (-T::EPSILON.log2() - SPARE_BITS) as usize
 }
 
 /// A bound of the norm of A.

@@ -283,6 +283,32 @@ fn known_hard_drifts_return() {
 }
 
 #[test]
+fn rates_too_far_apart_are_named() {
+    let build = |drift: DMatrix<f64>| {
+        let size = drift.nrows();
+        OrnsteinUhlenbeck::new(drift, DVector::zeros(size), &DMatrix::identity(size, size), 1.0).unwrap()
+    };
+    // 4e27 radians: no double knows where in its turn that is
+    let turning = build(dmatrix![0.2, 4.0; -1.7e51, 4.0]);
+    let lost = turning.propagator(at(31.6)).unwrap_err();
+    assert_eq!(lost.undefined_reason(), Some("no-digits-left"));
+    assert!(lost.to_string().contains("the propagator takes 178 doublings"), "{lost}");
+    assert!(turning.covariance(&DMatrix::zeros(2, 2), at(31.6)).is_err());
+    // a slow rate beside one 1e40 times faster is lost, unless time is short for both
+    let stiff = build(dmatrix![1e40, 0.0; 0.0, 1.0]);
+    assert!(stiff.propagator(at(1.0)).is_err());
+    assert!((stiff.propagator(at(1e-40)).unwrap()[(0, 0)] - (-1.0f64).exp()).abs() < 1e-15);
+    let beside = build(dmatrix![1e20, 0.0; 0.0, 1.0]).propagator(at(1.0)).unwrap();
+    assert!((beside - dmatrix![0.0, 0.0; 0.0, (-1.0f64).exp()]).amax() < 1e-12);
+    // what has died out, or does not move at all, may take any time
+    for time in [1e3, 1e30, 1e300] {
+        assert_eq!(build(dmatrix![1.0, 0.3; -0.3, 2.0]).propagator(at(time)).unwrap(), DMatrix::zeros(2, 2));
+        let free = build(dmatrix![0.0, -1.0; 0.0, 1.0]).propagator(at(time)).unwrap();
+        assert!((free - dmatrix![1.0, 1.0; 0.0, 0.0]).amax() < 1e-15);
+    }
+}
+
+#[test]
 fn errata_on_entropy_production() {
     // E28: D = I with a drift that is not symmetric; diag(4, 1) with diag(1, 2)
     let rotating =

@@ -157,31 +157,28 @@ fn residuals<L: Lanes, const V: usize>(
     negative_targets: [f64; FOUR],
     theta: &[L::F; V],
 ) -> [L::F; FOUR] {
-    let targets = negative_targets;
     lanes.spread_sums(if L::REGISTERS >= 2 * FOUR {
-        products(lanes, rows, targets, theta)
+        products(lanes, rows, negative_targets, theta)
     } else {
-        let [first, second] = products(lanes, [rows[0], rows[1]], [targets[0], targets[1]], theta);
-        let [third, fourth] = products(lanes, [rows[2], rows[3]], [targets[2], targets[3]], theta);
-        [first, second, third, fourth]
+        products_by_halves(lanes, rows, negative_targets, theta)
     })
 }
 
-/// Products of N rows with the position, minus the targets, before the sums over lanes.
+/// Products of four rows with the position, minus the targets, before the sums over lanes.
 #[inline(always)]
-fn products<L: Lanes, const V: usize, const N: usize>(
+fn products<L: Lanes, const V: usize>(
     lanes: L,
-    rows: [&[Line; V]; N],
-    negative_targets: [f64; N],
+    rows: [&[Line; V]; FOUR],
+    negative_targets: [f64; FOUR],
     theta: &[L::F; V],
-) -> [L::F; N] {
-    let mut even = [lanes.splat(0.0); N];
-    for k in 0..N {
+) -> [L::F; FOUR] {
+    let mut even = [lanes.splat(0.0); FOUR];
+    for k in 0..FOUR {
         even[k] = lanes.first(negative_targets[k]);
     }
     let even = chain_of_products(lanes, rows, theta, 0, even);
-    let mut sums = chain_of_products(lanes, rows, theta, 1, [lanes.splat(0.0); N]);
-    for k in 0..N {
+    let mut sums = chain_of_products(lanes, rows, theta, 1, [lanes.splat(0.0); FOUR]);
+    for k in 0..FOUR {
         sums[k] = lanes.add(even[k], sums[k]);
     }
     sums
@@ -189,23 +186,68 @@ fn products<L: Lanes, const V: usize, const N: usize>(
 
 /// Adds the products of every other line to sums.
 #[inline(always)]
-fn chain_of_products<L: Lanes, const V: usize, const N: usize>(
+fn chain_of_products<L: Lanes, const V: usize>(
     lanes: L,
-    rows: [&[Line; V]; N],
+    rows: [&[Line; V]; FOUR],
     theta: &[L::F; V],
     first: usize,
-    mut sums: [L::F; N],
-) -> [L::F; N] {
+    mut sums: [L::F; FOUR],
+) -> [L::F; FOUR] {
     let mut j = first;
     while j < V {
-        for k in 0..N {
+        for k in 0..FOUR {
             sums[k] = lanes.mul_add(lanes.load(&rows[k][j].0), theta[j], sums[k]);
         }
-        if N == FOUR && V.is_multiple_of(2 * CHAINS) {
+        if V.is_multiple_of(2 * CHAINS) {
             j += CHAINS;
-            for k in 0..N {
+            for k in 0..FOUR {
                 sums[k] = lanes.mul_add(lanes.load(&rows[k][j].0), theta[j], sums[k]);
             }
+        }
+        j = hidden_count(j + CHAINS);
+    }
+    sums
+}
+
+/// The same where registers hold two sums and little else: first for lanes 0 to 3 of all lines, then for lanes 4 to 7.
+#[inline(always)]
+fn products_by_halves<L: Lanes, const V: usize>(
+    lanes: L,
+    rows: [&[Line; V]; FOUR],
+    negative_targets: [f64; FOUR],
+    theta: &[L::F; V],
+) -> [L::F; FOUR] {
+    let zero = [lanes.splat(0.0); 2];
+    let target = |k: usize| [negative_targets[k], 0.0, 0.0, 0.0];
+    let starts = [lanes.load_pair(&target(0), &target(1)), lanes.load_pair(&target(2), &target(3))];
+    let mut halves = [zero; 2];
+    for part in 0..2 {
+        let even = half_chain(lanes, rows, theta, part, 0, if part == 0 { starts } else { zero });
+        let odd = half_chain(lanes, rows, theta, part, 1, zero);
+        halves[part] = [lanes.add(even[0], odd[0]), lanes.add(even[1], odd[1])];
+    }
+    let [low, high] = halves;
+    let ([first, second], [third, fourth]) =
+        (lanes.exchange_halves(low[0], high[0]), lanes.exchange_halves(low[1], high[1]));
+    [first, second, third, fourth]
+}
+
+/// Adds the products of half of every other line to sums, two rows to a sum.
+#[inline(always)]
+fn half_chain<L: Lanes, const V: usize>(
+    lanes: L,
+    rows: [&[Line; V]; FOUR],
+    theta: &[L::F; V],
+    part: usize,
+    first: usize,
+    mut sums: [L::F; 2],
+) -> [L::F; 2] {
+    let mut j = first;
+    while j < V {
+        let theta = lanes.exchange_halves(theta[j], theta[j])[part];
+        for k in 0..2 {
+            let row = lanes.load_pair(rows[2 * k][j].half(part), rows[2 * k + 1][j].half(part));
+            sums[k] = lanes.mul_add(row, theta, sums[k]);
         }
         j = hidden_count(j + CHAINS);
     }
