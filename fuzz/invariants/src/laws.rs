@@ -258,10 +258,18 @@ fn langevin(bytes: &mut Unstructured<'_>) -> Result<()> {
     } else {
         NoiseModel::Covariance(numbers::semi_definite(bytes, size)?)
     };
+    // noise is known to the rounding of its largest entry, in soft directions too
+    let rounded = match &noise {
+        NoiseModel::Covariance(noise) => DMatrix::identity(size, size) * noise.amax(),
+        NoiseModel::ProportionalToHessian(_) => DMatrix::zeros(size, size),
+    };
+    let everywhere = value!(LangevinLaw::new(&loss, &sgd, NoiseModel::Covariance(rounded)));
     let law = value!(LangevinLaw::new(&loss, &sgd, noise));
-    match law.stationary_covariance() {
-        Ok(covariance) => require_covariance("the stationary covariance", &covariance),
-        Err(error) => require_message(&error),
+    match (law.stationary_covariance(), everywhere.stationary_covariance()) {
+        (Ok(covariance), Ok(everywhere)) => {
+            require_covariance_of("the stationary covariance", &covariance, everywhere.diagonal().amax());
+        }
+        (Err(error), _) | (_, Err(error)) => require_message(&error),
     }
     let time = value!(Time::new(numbers::positive(bytes)?));
     require_covariance("the covariance", &law.covariance(time));
