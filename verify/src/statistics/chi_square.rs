@@ -14,7 +14,8 @@ pub fn test(sum: f64, degrees: f64, rates: Rates) -> Finding {
         effect: sum / degrees - 1.0,
         interval: [sum / high - 1.0, sum / low - 1.0],
         minimum_detectable_effect: minimum_detectable_ratio(degrees, rates),
-        p_value: (2.0 * below.min(above)).min(1.0),
+        // a sum that is NaN must not look like no departure
+        p_value: if sum.is_nan() { f64::NAN } else { (2.0 * below.min(above)).min(1.0) },
         untestable: None,
     }
 }
