@@ -209,6 +209,23 @@ fn verdicts() {
 }
 
 #[test]
+fn nan_decides_nothing() {
+    let squares = vec![f64::NAN; 1000];
+    for finding in [
+        normal::test(f64::NAN, 0.1, RATES),
+        chi_square::test(f64::NAN, 1000.0, RATES),
+        chains::test(&squares, RATES),
+        lagged::test([f64::NAN, 1.0], 0.0, 0.5, 1000, RATES),
+        wishart::trace(&DMatrix::from_element(2, 2, f64::NAN), 1000, RATES),
+    ] {
+        assert_eq!(finding.verdict(0.5, f64::INFINITY), Verdict::Undecided, "{finding:?}");
+        let beside = |index| if index == 0 { normal::test(0.0, 1e-9, RATES) } else { finding.clone() };
+        let family = Family::of(2, RATES, |index, _| beside(index)).unwrap();
+        assert_eq!(family.verdict(0.5, f64::INFINITY), Verdict::Undecided, "{finding:?}");
+    }
+}
+
+#[test]
 fn families() {
     let of = |findings: &[Finding]| {
         Family::of(findings.len(), RATES, |index, rates| {
@@ -235,6 +252,11 @@ fn families() {
     // a p-value that is not a number surfaces
     let failed = of(&[finding(1e-9, 0.01), finding(f64::NAN, 0.01)]);
     assert_eq!((failed.index, failed.verdict(1e-6, 0.05)), (1, Verdict::Undecided));
+    // and so does an effect that is not a number, whatever became of its p-value
+    let lost = Finding { effect: f64::NAN, ..finding(1.0, 0.01) };
+    let failed = of(&[finding(0.5, 0.01), lost.clone()]);
+    assert_eq!((failed.index, failed.verdict(1e-6, 0.05)), (1, Verdict::Undecided));
+    assert!(failed.p_value.is_nan() && lost.is_nan() && !finding(1.0, 0.01).is_nan());
     // among equal p-values the larger effect is shown
     let large = Finding { effect: -0.7, ..finding(0.0, 0.01) };
     assert_eq!(of(&[finding(0.0, 0.01), large, finding(0.0, 0.01)]).index, 1);

@@ -53,9 +53,15 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// Whether the data were not numbers. Comparisons and minima pass a NaN over, so that a p-value may look
+    /// harmless where the effect is NaN.
+    pub fn is_nan(&self) -> bool {
+        self.p_value.is_nan() || self.effect.is_nan()
+    }
+
     /// The verdict at a level, given the resolution that was promised.
     pub fn verdict(&self, alpha: f64, target: f64) -> Verdict {
-        if self.untestable.is_some() || self.p_value.is_nan() {
+        if self.untestable.is_some() || self.is_nan() {
             Verdict::Undecided
         } else if self.p_value <= alpha {
             Verdict::Refuted
@@ -89,8 +95,8 @@ impl Family {
     pub fn of(size: usize, rates: Rates, mut test: impl FnMut(usize, Rates) -> Finding) -> Option<Self> {
         let share = Rates { alpha: rates.alpha / size as f64, ..rates };
         let findings: Vec<Finding> = (0..size).map(|index| test(index, share)).collect();
-        // a NaN p-value is a failure of the test and must surface; what a guard stopped is no evidence
-        let key = |finding: &Finding| match (finding.p_value.is_nan(), &finding.untestable) {
+        // a NaN is a failure of the test and must surface; what a guard stopped is no evidence
+        let key = |finding: &Finding| match (finding.is_nan(), &finding.untestable) {
             (true, _) => -1.0,
             (false, None) => finding.p_value,
             (false, Some(_)) => 2.0,
@@ -101,7 +107,7 @@ impl Family {
         })?;
         let strongest = findings[index].clone();
         Some(Self {
-            p_value: (strongest.p_value * size as f64).min(1.0),
+            p_value: if strongest.is_nan() { f64::NAN } else { (strongest.p_value * size as f64).min(1.0) },
             strongest,
             index,
             minimum_detectable_effect: findings.iter().map(|f| f.minimum_detectable_effect).fold(0.0, f64::max),
@@ -112,9 +118,11 @@ impl Family {
 
     /// The verdict of the whole family. One testable member refutes; support needs all of them testable.
     pub fn verdict(&self, alpha: f64, target: f64) -> Verdict {
-        let p_value = if self.strongest.p_value.is_nan() { f64::NAN } else { self.p_value };
-        let strongest =
-            Finding { p_value, minimum_detectable_effect: self.minimum_detectable_effect, ..self.strongest.clone() };
+        let strongest = Finding {
+            p_value: self.p_value,
+            minimum_detectable_effect: self.minimum_detectable_effect,
+            ..self.strongest.clone()
+        };
         match strongest.verdict(alpha, target) {
             Verdict::Supported if self.untestable.is_some() => Verdict::Undecided,
             verdict => verdict,
