@@ -35,7 +35,8 @@ pub fn load(library: &Path) -> io::Result<()> {
 
 /// Tells the allocator of the C library to keep freed memory for the next tensor in place of giving it back to the system. A network frees and
 /// takes the same megabytes at every step; given back, each page of them is taken, cleared and mapped again, which costs as much as the arithmetic.
-/// Up to a gigabyte of free memory stays with the process. Elsewhere than on Linux with glibc it does nothing.
+/// Tensors come from one heap, whatever their size: blocks of more than 32 MiB, which would be mapped one by one, are the most expensive ones to
+/// take again. Up to two gigabytes of free memory at its end stay with the process. Elsewhere than on Linux with glibc it does nothing.
 ///
 /// ```
 /// langevin_loaded::keep_freed_memory();
@@ -48,8 +49,8 @@ pub fn keep_freed_memory() {
         unsafe extern "C" {
             fn mallopt(parameter: c_int, value: c_int) -> c_int;
         }
-        // malloc.h: M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD (at most 32 MiB)
-        const SETTINGS: [(c_int, c_int); 3] = [(-1, 1 << 30), (-2, 64 << 20), (-3, 32 << 20)];
+        // malloc.h: M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX (blocks mapped one by one; if the heap cannot grow, glibc maps all the same)
+        const SETTINGS: [(c_int, c_int); 3] = [(-1, c_int::MAX), (-2, 64 << 20), (-4, 0)];
         for (parameter, value) in SETTINGS {
             // SAFETY: mallopt is in every glibc with this signature, takes numbers only, and may be called at any time; a number that it
             // does not take leaves everything as it was, and nothing here depends on what it answers.
