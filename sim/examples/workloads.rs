@@ -202,7 +202,7 @@ fn prepare(workload: &str, processor: Processor) -> Option<Run> {
         let noise = GaussianNoise::new(&curvature, &DMatrix::zeros(64, 1), &[root]).ok()?;
         let start = Start::Fixed(DMatrix::zeros(64, 1));
         let ensemble = Ensemble::new(NoiseSource::Gaussian(noise), &sgd, start, 1).ok()?.on(processor);
-        return Some(ensemble_run(ensemble, 4096, vec![0.0; 64]));
+        return Some(ensemble_run(ensemble, processor, 4096, vec![0.0; 64]));
     }
     let data = problem(dimension)?;
     // close enough to the minimum for a steady state
@@ -215,27 +215,27 @@ fn prepare(workload: &str, processor: Processor) -> Option<Run> {
     Some(match workload {
         "w1-32" | "w1-256" => Box::new(move |steps| {
             let began = Instant::now();
-            let runs = ensemble.run(0..1, steps, || DistanceObserver::new(&centre, sgd.learning_rate()), &|_| ());
+            let runs = ensemble.run(0..1, steps, || DistanceObserver::new(&centre, sgd.learning_rate()).on(processor), &|_| ());
             let check = runs.iter().map(|run| run.local.iter().sum::<f64>()).sum::<f64>() / steps as f64;
             Measured { chain_steps: steps, seconds: began.elapsed().as_secs_f64(), check }
         }),
         "w2-cov" => Box::new(move |steps| {
             let began = Instant::now();
-            let runs = ensemble.run(0..1024, steps, || Shared(SecondMomentObserver::new(&centre)), &|_| ());
+            let runs = ensemble.run(0..1024, steps, || Shared(SecondMomentObserver::new(&centre).on(processor)), &|_| ());
             Measured {
                 chain_steps: 1024 * steps,
                 seconds: began.elapsed().as_secs_f64(),
                 check: runs.iter().sum::<f64>() / (1024.0 * steps as f64),
             }
         }),
-        _ => ensemble_run(ensemble, 1024, centre),
+        _ => ensemble_run(ensemble, processor, 1024, centre),
     })
 }
 
-fn ensemble_run(ensemble: Ensemble, chains: u64, centre: Vec<f64>) -> Run {
+fn ensemble_run(ensemble: Ensemble, processor: Processor, chains: u64, centre: Vec<f64>) -> Run {
     Box::new(move |steps| {
         let began = Instant::now();
-        let runs = ensemble.run(0..chains, steps, || CoordinateObserver::new(&centre), &|_| ());
+        let runs = ensemble.run(0..chains, steps, || CoordinateObserver::new(&centre).on(processor), &|_| ());
         let check = runs.iter().map(|sums| sums.position_square.iter().sum::<f64>()).sum::<f64>();
         let chain_steps = chains * steps;
         Measured { chain_steps, seconds: began.elapsed().as_secs_f64(), check: check / chain_steps as f64 }

@@ -7,6 +7,9 @@ use super::{Observer, ResumableObserver, StateBlock, part};
 use crate::error::Result;
 use crate::saved_state::{StateReader, StateWriter};
 
+/// Coordinates taken together where registers are small and few.
+const NARROW: usize = 4;
+
 /// Sums over states of x, v, x^2, x v and v^2, coordinate by coordinate; x is the deviation from a centre.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CoordinateSums {
@@ -55,6 +58,13 @@ impl<'a> CoordinateObserver<'a> {
         };
         Self { processor: Processor::best(), centre, sums }
     }
+
+    /// The same on other instructions.
+    #[must_use]
+    pub fn on(mut self, processor: Processor) -> Self {
+        self.processor = processor;
+        self
+    }
 }
 
 impl Observer for CoordinateObserver<'_> {
@@ -101,8 +111,15 @@ impl Kernel for AddMoments<'_> {
     #[inline(always)]
     fn run<L: Lanes>(mut self, lanes: L) {
         let mut first = 0;
+        if L::REGISTERS < 8 {
+            while first + NARROW <= self.block.width {
+                self.add_narrow(first);
+                first += NARROW;
+            }
+        }
         while first < self.block.width {
-            if self.block.width - first > LANES {
+            // all sums of some lines in registers
+            if L::REGISTERS >= 16 && self.block.width - first > LANES {
                 self.add_lines::<L, 2>(lanes, first);
                 first += 2 * LANES;
             } else {
@@ -114,6 +131,30 @@ impl Kernel for AddMoments<'_> {
 }
 
 impl AddMoments<'_> {
+    /// Adds the moments of few coordinates over all states, with the instructions that every processor has: registers hold no
+    /// more sums.
+    #[inline(always)]
+    fn add_narrow(&mut self, first: usize) {
+        let mut centre = [0.0; NARROW];
+        centre.copy_from_slice(&self.centre[first..first + NARROW]);
+        let mut sums = [[0.0; NARROW]; 5];
+        let rows = |values| values_of_rows(values, self.block.width, first);
+        for (position, velocity) in rows(self.block.positions).zip(rows(self.block.velocities)) {
+            for k in 0..NARROW {
+                let (x, v) = (position[k] - centre[k], velocity[k]);
+                sums[0][k] += x;
+                sums[1][k] += v;
+                sums[2][k] += x * x;
+                sums[3][k] += x * v;
+                sums[4][k] += v * v;
+            }
+        }
+        let CoordinateSums { position, velocity, position_square, product, velocity_square, .. } = &mut *self.sums;
+        for (total, sums) in [position, velocity, position_square, product, velocity_square].into_iter().zip(sums) {
+            total[first..].iter_mut().zip(sums).for_each(|(total, sum)| *total += sum);
+        }
+    }
+
     /// Adds the moments of N lines of coordinates over all states. Lanes beyond a row belong to the next one and are left
     /// out in the end.
     #[inline(always)]
@@ -149,6 +190,12 @@ impl AddMoments<'_> {
             }
         }
     }
+}
+
+/// Some coordinates of every state.
+#[inline(always)]
+fn values_of_rows(values: &[f64], width: usize, first: usize) -> impl Iterator<Item = &[f64; NARROW]> {
+    values.get(first..).unwrap_or_default().chunks(width).filter_map(|row| row.first_chunk())
 }
 
 /// N lines of values from a place on, if there are as many.

@@ -36,6 +36,13 @@ impl<'a> DistanceObserver<'a> {
     pub fn new(origin: &'a [f64], learning_rate: f64) -> Self {
         Self { processor: Processor::best(), origin, learning_rate, distances: Distances::default() }
     }
+
+    /// The same on other instructions.
+    #[must_use]
+    pub fn on(mut self, processor: Processor) -> Self {
+        self.processor = processor;
+        self
+    }
 }
 
 impl Observer for DistanceObserver<'_> {

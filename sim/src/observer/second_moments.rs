@@ -50,6 +50,13 @@ impl<'a> SecondMomentObserver<'a> {
         }
     }
 
+    /// The same on other instructions.
+    #[must_use]
+    pub fn on(mut self, processor: Processor) -> Self {
+        self.processor = processor;
+        self
+    }
+
     fn add_products(&mut self) {
         self.processor.run(AddProducts { states: &self.states, lines: self.lines, sums: &mut self.sums });
         self.states.clear();

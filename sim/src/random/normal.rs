@@ -57,6 +57,9 @@ const FRACTION: u64 = 0x000F_FFFF_FFFF_FFFF;
 /// Bits of 2^52: a whole number below 2^52 added to them is 2^52 plus the number.
 const SHIFTER: u64 = 0x4330_0000_0000_0000;
 
+/// Draws whose operations take turns: each is a long chain, and the processor looks ahead over little more than one.
+const TOGETHER: usize = 2;
+
 /// Constants in registers, and the transformation.
 #[derive(Clone, Copy, Debug)]
 pub struct NormalPairs;
@@ -65,17 +68,52 @@ impl NormalPairs {
     /// Sixteen normals from sixteen random words.
     #[inline(always)]
     pub fn draw<L: Lanes>(lanes: L, stream: &mut StreamLanes<L>) -> [L::F; 2] {
-        let radius = stream.next(lanes);
-        let angle = stream.next(lanes);
-        let radius = lanes.sqrt(lanes.mul(lanes.splat(-2.0), log_of_uniform(lanes, radius)));
+        let [pair] = Self::draw_together(lanes, stream);
+        pair
+    }
+
+    /// The next N draws, whose independent operations take turns.
+    #[inline(always)]
+    pub fn draw_together<L: Lanes, const N: usize>(lanes: L, stream: &mut StreamLanes<L>) -> [[L::F; 2]; N] {
+        let mut words = [[lanes.splat_u(0); N]; 2];
+        for n in 0..N {
+            words[0][n] = stream.next(lanes);
+            words[1][n] = stream.next(lanes);
+        }
+        let [radius, angle] = words;
+        let log = log_of_uniform(lanes, radius);
         let (cosine, sine) = small_angle(lanes, angle);
-        // bit 0 turns by a half, bit 1 by a quarter
-        let sign = lanes.shl::<63>(angle);
-        let cosine = lanes.with_bits(lanes.xor(lanes.bits(cosine), sign));
-        let quarter = lanes.shl::<62>(angle);
-        let first = lanes.select(quarter, sine, cosine);
-        let second = lanes.select(quarter, cosine, sine);
-        [lanes.mul(radius, first), lanes.mul(radius, second)]
+        let mut normals = [[lanes.splat(0.0); 2]; N];
+        for n in 0..N {
+            let radius = lanes.sqrt(lanes.mul(lanes.splat(-2.0), log[n]));
+            // bit 0 turns by a half, bit 1 by a quarter
+            let sign = lanes.shl::<63>(angle[n]);
+            let cosine = lanes.with_bits(lanes.xor(lanes.bits(cosine[n]), sign));
+            let quarter = lanes.shl::<62>(angle[n]);
+            let first = lanes.select(quarter, sine[n], cosine);
+            let second = lanes.select(quarter, cosine, sine[n]);
+            normals[n] = [lanes.mul(radius, first), lanes.mul(radius, second)];
+        }
+        normals
+    }
+
+    /// One draw for each pair of lines, in their order.
+    #[inline(always)]
+    pub fn fill<L: Lanes>(lanes: L, stream: &mut StreamLanes<L>, pairs: &mut [[Line; 2]]) {
+        let room = if L::REGISTERS < 32 { 0 } else { pairs.len() };
+        let (together, rest) = pairs.split_at_mut(room / TOGETHER * TOGETHER);
+        for pairs in together.as_chunks_mut::<TOGETHER>().0 {
+            let normals = Self::draw_together::<L, TOGETHER>(lanes, stream);
+            for (pair, normals) in pairs.iter_mut().zip(normals) {
+                lanes.store(normals[0], &mut pair[0].0);
+                lanes.store(normals[1], &mut pair[1].0);
+            }
+        }
+        for pair in rest {
+            let normals = Self::draw(lanes, stream);
+            lanes.store(normals[0], &mut pair[0].0);
+            lanes.store(normals[1], &mut pair[1].0);
+        }
     }
 }
 
@@ -85,40 +123,63 @@ fn one_to_two<L: Lanes>(lanes: L, bits: L::U) -> L::F {
     lanes.with_bits(lanes.or(lanes.shr::<12>(bits), lanes.splat_u(ONE)))
 }
 
-/// log of a uniform number in (0, 1].
+/// log of uniform numbers in (0, 1].
 #[inline(always)]
-fn log_of_uniform<L: Lanes>(lanes: L, bits: L::U) -> L::F {
+fn log_of_uniform<L: Lanes, const N: usize>(lanes: L, bits: [L::U; N]) -> [L::F; N] {
     let one = lanes.splat(1.0);
-    let uniform = lanes.sub(lanes.splat(2.0), one_to_two(lanes, bits));
-    // u = 2^e m with m in [sqrt(1/2), sqrt(2))
-    let shifted = lanes.add_u(lanes.bits(uniform), lanes.splat_u(ONE - ROOT_HALF));
-    let mantissa = lanes.add_u(lanes.and(shifted, lanes.splat_u(FRACTION)), lanes.splat_u(ROOT_HALF));
-    let mantissa = lanes.with_bits(mantissa);
-    let biased = lanes.with_bits(lanes.or(lanes.shr::<52>(shifted), lanes.splat_u(SHIFTER)));
-    let exponent = lanes.sub(biased, lanes.splat(f64::from_bits(SHIFTER) + 1023.0));
-    let f = lanes.div(lanes.sub(mantissa, one), lanes.add(mantissa, one));
-    let series = polynomial(lanes, lanes.mul(f, f), &ARTANH);
-    lanes.mul_add(exponent, lanes.splat(LOG_2), lanes.mul(lanes.add(f, f), series))
+    let mut exponent = [one; N];
+    let mut f = [one; N];
+    let mut square = [one; N];
+    for n in 0..N {
+        let uniform = lanes.sub(lanes.splat(2.0), one_to_two(lanes, bits[n]));
+        // u = 2^e m with m in [sqrt(1/2), sqrt(2))
+        let shifted = lanes.add_u(lanes.bits(uniform), lanes.splat_u(ONE - ROOT_HALF));
+        let mantissa = lanes.add_u(lanes.and(shifted, lanes.splat_u(FRACTION)), lanes.splat_u(ROOT_HALF));
+        let mantissa = lanes.with_bits(mantissa);
+        let biased = lanes.with_bits(lanes.or(lanes.shr::<52>(shifted), lanes.splat_u(SHIFTER)));
+        exponent[n] = lanes.sub(biased, lanes.splat(f64::from_bits(SHIFTER) + 1023.0));
+        f[n] = lanes.div(lanes.sub(mantissa, one), lanes.add(mantissa, one));
+        square[n] = lanes.mul(f[n], f[n]);
+    }
+    let mut log = polynomial(lanes, square, &ARTANH);
+    for n in 0..N {
+        log[n] = lanes.mul_add(exponent[n], lanes.splat(LOG_2), lanes.mul(lanes.add(f[n], f[n]), log[n]));
+    }
+    log
 }
 
-/// Cosine and sine of an angle uniform in [-pi/4, pi/4).
+/// Cosines and sines of angles uniform in [-pi/4, pi/4).
 #[inline(always)]
-fn small_angle<L: Lanes>(lanes: L, bits: L::U) -> (L::F, L::F) {
+fn small_angle<L: Lanes, const N: usize>(lanes: L, bits: [L::U; N]) -> ([L::F; N], [L::F; N]) {
     const QUARTER: f64 = std::f64::consts::FRAC_PI_4;
-    // (2m - 3) pi/4 for m in [1, 2)
-    let x = lanes.mul_add(one_to_two(lanes, bits), lanes.splat(2.0 * QUARTER), lanes.splat(-3.0 * QUARTER));
-    let square = lanes.mul(x, x);
-    (polynomial(lanes, square, &COSINE), lanes.mul(x, polynomial(lanes, square, &SINE)))
+    let mut x = [lanes.splat(0.0); N];
+    let mut square = x;
+    for n in 0..N {
+        // (2m - 3) pi/4 for m in [1, 2)
+        x[n] = lanes.mul_add(one_to_two(lanes, bits[n]), lanes.splat(2.0 * QUARTER), lanes.splat(-3.0 * QUARTER));
+        square[n] = lanes.mul(x[n], x[n]);
+    }
+    let mut sine = polynomial(lanes, square, &SINE);
+    for n in 0..N {
+        sine[n] = lanes.mul(x[n], sine[n]);
+    }
+    (polynomial(lanes, square, &COSINE), sine)
 }
 
-/// Estrin would be shorter in time, but there are other numbers to work on meanwhile: Horner.
+/// By Horner's rule.
 #[inline(always)]
-fn polynomial<L: Lanes, const N: usize>(lanes: L, x: L::F, coefficients: &[f64; N]) -> L::F {
-    let mut value = lanes.splat(coefficients[N - 1]);
-    let mut index = N - 1;
+fn polynomial<L: Lanes, const N: usize, const TERMS: usize>(
+    lanes: L,
+    x: [L::F; N],
+    coefficients: &[f64; TERMS],
+) -> [L::F; N] {
+    let mut value = [lanes.splat(coefficients[TERMS - 1]); N];
+    let mut index = TERMS - 1;
     while index > 0 {
         index -= 1;
-        value = lanes.mul_add(value, x, lanes.splat(coefficients[index]));
+        for n in 0..N {
+            value[n] = lanes.mul_add(value[n], x[n], lanes.splat(coefficients[index]));
+        }
     }
     value
 }
@@ -149,11 +210,7 @@ impl langevin_lanes::Kernel for Fill<'_> {
     fn run<L: Lanes>(self, lanes: L) {
         let mut registers = self.stream.lanes(lanes);
         let (pairs, rest) = self.lines.as_chunks_mut::<2>();
-        for pair in pairs {
-            let [first, second] = NormalPairs::draw(lanes, &mut registers);
-            lanes.store(first, &mut pair[0].0);
-            lanes.store(second, &mut pair[1].0);
-        }
+        NormalPairs::fill(lanes, &mut registers, pairs);
         for line in rest {
             lanes.store(NormalPairs::draw(lanes, &mut registers)[0], &mut line.0);
         }

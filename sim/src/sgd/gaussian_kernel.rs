@@ -41,39 +41,74 @@ impl Kernel for GaussianSteps<'_> {
         let width = self.curvature.len();
         let mut stream = self.stream.lanes(lanes);
         self.noise.resize(self.steps * self.position.len(), Line::default());
-        for pair in self.noise.as_chunks_mut::<2>().0 {
-            let [first, second] = NormalPairs::draw(lanes, &mut stream);
-            lanes.store(first, &mut pair[0].0);
-            lanes.store(second, &mut pair[1].0);
-        }
+        NormalPairs::fill(lanes, &mut stream, self.noise.as_chunks_mut().0);
         self.stream.keep(lanes, &stream);
         for (output, root) in self.roots.iter().enumerate() {
             if let Root::Full(columns) = root {
                 mix(lanes, columns, self.noise, width, output, self.roots.len());
             }
         }
-        for noise in self.noise.chunks_exact(self.position.len()) {
+        let row = self.position.len();
+        let mut next = 0;
+        for _ in 0..self.steps {
             for (output, root) in self.roots.iter().enumerate() {
-                let own = output * width..(output + 1) * width;
-                let noise = &noise[own.clone()];
-                let position = &mut self.position[own.clone()];
-                let velocity = &mut self.velocity[own.clone()];
-                let linear = &self.linear_term[own];
-                for j in 0..width {
-                    let mut kick = lanes.load(&noise[j].0);
-                    if let Root::Diagonal(scales) = root {
-                        kick = lanes.mul(kick, lanes.load(&scales[j].0));
+                let (positions, velocities) = self.recorder.next_row();
+                // a last line without coordinates stays zero
+                let lines = positions.len();
+                let own = output * width..output * width + lines;
+                let noise = &self.noise[next..][own.clone()];
+                let mut state = StateOfOutput {
+                    curvature: &self.curvature[..lines],
+                    linear_term: &self.linear_term[own.clone()],
+                    position: &mut self.position[own.clone()],
+                    velocity: &mut self.velocity[own],
+                    positions,
+                    velocities: &mut velocities[..lines],
+                    update: self.update,
+                };
+                match root {
+                    Root::Diagonal(scales) => {
+                        let scales = &scales[..lines];
+                        for j in 0..lines {
+                            state.advance(lanes, j, lanes.mul(lanes.load(&noise[j].0), lanes.load(&scales[j].0)));
+                        }
                     }
-                    let (mut x, mut v) = (lanes.load(&position[j].0), lanes.load(&velocity[j].0));
-                    let pull = lanes.mul_add(lanes.load(&self.curvature[j].0), x, kick);
-                    let gradient = lanes.sub(pull, lanes.load(&linear[j].0));
-                    self.update.apply(lanes, &mut x, &mut v, gradient);
-                    lanes.store(x, &mut position[j].0);
-                    lanes.store(v, &mut velocity[j].0);
+                    Root::Full(_) => {
+                        for j in 0..lines {
+                            state.advance(lanes, j, lanes.load(&noise[j].0));
+                        }
+                    }
                 }
             }
-            self.recorder.record(width, self.position, self.velocity);
+            next += row;
         }
+    }
+}
+
+/// One output of one chain at one step. All slices have the same length.
+struct StateOfOutput<'a> {
+    curvature: &'a [Line],
+    linear_term: &'a [Line],
+    position: &'a mut [Line],
+    velocity: &'a mut [Line],
+    /// Where the next state is recorded.
+    positions: &'a mut [[f64; LANES]],
+    velocities: &'a mut [[f64; LANES]],
+    update: Update,
+}
+
+impl StateOfOutput<'_> {
+    /// One step of one line with its noise.
+    #[inline(always)]
+    fn advance<L: Lanes>(&mut self, lanes: L, j: usize, noise: L::F) {
+        let (mut x, mut v) = (lanes.load(&self.position[j].0), lanes.load(&self.velocity[j].0));
+        let pull = lanes.mul_add(lanes.load(&self.curvature[j].0), x, noise);
+        let gradient = lanes.sub(pull, lanes.load(&self.linear_term[j].0));
+        self.update.apply(lanes, &mut x, &mut v, gradient);
+        lanes.store(x, &mut self.position[j].0);
+        lanes.store(v, &mut self.velocity[j].0);
+        lanes.store(x, &mut self.positions[j]);
+        lanes.store(v, &mut self.velocities[j]);
     }
 }
 

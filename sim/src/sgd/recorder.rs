@@ -80,6 +80,15 @@ impl Recorder<'_> {
         self.next += self.dimension;
     }
 
+    /// The place of one output's next state, as lines. What is written beyond the row is overwritten by the next one, or lies
+    /// behind the last row.
+    #[inline(always)]
+    pub(super) fn next_row(&mut self) -> (&mut [[f64; LANES]], &mut [[f64; LANES]]) {
+        let row = self.next..self.next + self.dimension.next_multiple_of(LANES);
+        self.next += self.dimension;
+        (self.positions[row.clone()].as_chunks_mut().0, self.velocities[row].as_chunks_mut().0)
+    }
+
     /// The state of all outputs, of `lines` lines each.
     #[inline(always)]
     pub(super) fn record(&mut self, lines: usize, position: &[Line], velocity: &[Line]) {

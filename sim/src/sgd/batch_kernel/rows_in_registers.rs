@@ -157,11 +157,14 @@ fn residuals<L: Lanes, const V: usize>(
     negative_targets: [f64; FOUR],
     theta: &[L::F; V],
 ) -> [L::F; FOUR] {
-    lanes.spread_sums(if L::REGISTERS >= 2 * FOUR {
-        products(lanes, rows, negative_targets, theta)
+    if L::REGISTERS >= 2 * FOUR {
+        lanes.spread_sums(products(lanes, rows, negative_targets, theta))
     } else {
-        products_by_halves(lanes, rows, negative_targets, theta)
-    })
+        let [first, second] = lanes.spread_half_sums(half_products(lanes, rows, negative_targets, theta));
+        let ([first, second], [third, fourth]) =
+            (lanes.exchange_halves(first, first), lanes.exchange_halves(second, second));
+        [first, second, third, fourth]
+    }
 }
 
 /// Products of four rows with the position, minus the targets, before the sums over lanes.
@@ -209,47 +212,27 @@ fn chain_of_products<L: Lanes, const V: usize>(
     sums
 }
 
-/// The same where registers hold two sums and little else: first for lanes 0 to 3 of all lines, then for lanes 4 to 7.
+/// The same where registers hold two sums and little else: two rows to a sum, and all lines added to the same four lanes of
+/// each. It is the one kernel that adds in an order of its own; where it runs, products are rounded on their own anyway.
 #[inline(always)]
-fn products_by_halves<L: Lanes, const V: usize>(
+fn half_products<L: Lanes, const V: usize>(
     lanes: L,
     rows: [&[Line; V]; FOUR],
     negative_targets: [f64; FOUR],
     theta: &[L::F; V],
-) -> [L::F; FOUR] {
-    let zero = [lanes.splat(0.0); 2];
-    let target = |k: usize| [negative_targets[k], 0.0, 0.0, 0.0];
-    let starts = [lanes.load_pair(&target(0), &target(1)), lanes.load_pair(&target(2), &target(3))];
-    let mut halves = [zero; 2];
-    for part in 0..2 {
-        let even = half_chain(lanes, rows, theta, part, 0, if part == 0 { starts } else { zero });
-        let odd = half_chain(lanes, rows, theta, part, 1, zero);
-        halves[part] = [lanes.add(even[0], odd[0]), lanes.add(even[1], odd[1])];
-    }
-    let [low, high] = halves;
-    let ([first, second], [third, fourth]) =
-        (lanes.exchange_halves(low[0], high[0]), lanes.exchange_halves(low[1], high[1]));
-    [first, second, third, fourth]
-}
-
-/// Adds the products of half of every other line to sums, two rows to a sum.
-#[inline(always)]
-fn half_chain<L: Lanes, const V: usize>(
-    lanes: L,
-    rows: [&[Line; V]; FOUR],
-    theta: &[L::F; V],
-    part: usize,
-    first: usize,
-    mut sums: [L::F; 2],
 ) -> [L::F; 2] {
-    let mut j = first;
+    let target = |k: usize| [negative_targets[k], 0.0, 0.0, 0.0];
+    let mut sums = [lanes.load_pair(&target(0), &target(1)), lanes.load_pair(&target(2), &target(3))];
+    let mut j = 0;
     while j < V {
-        let theta = lanes.exchange_halves(theta[j], theta[j])[part];
-        for k in 0..2 {
-            let row = lanes.load_pair(rows[2 * k][j].half(part), rows[2 * k + 1][j].half(part));
-            sums[k] = lanes.mul_add(row, theta, sums[k]);
+        let halves = lanes.exchange_halves(theta[j], theta[j]);
+        for part in 0..2 {
+            for k in 0..2 {
+                let row = lanes.load_pair(rows[2 * k][j].half(part), rows[2 * k + 1][j].half(part));
+                sums[k] = lanes.mul_add(row, halves[part], sums[k]);
+            }
         }
-        j = hidden_count(j + CHAINS);
+        j = hidden_count(j + 1);
     }
     sums
 }
