@@ -215,13 +215,19 @@ fn prepare(workload: &str, processor: Processor) -> Option<Run> {
     Some(match workload {
         "w1-32" | "w1-256" => Box::new(move |steps| {
             let began = Instant::now();
-            let runs = ensemble.run(0..1, steps, || DistanceObserver::new(&centre, sgd.learning_rate()).on(processor), &|_| ());
+            let runs = ensemble.run(
+                0..1,
+                steps,
+                || DistanceObserver::new(&centre, sgd.learning_rate()).on(processor),
+                &|_| (),
+            );
             let check = runs.iter().map(|run| run.local.iter().sum::<f64>()).sum::<f64>() / steps as f64;
             Measured { chain_steps: steps, seconds: began.elapsed().as_secs_f64(), check }
         }),
         "w2-cov" => Box::new(move |steps| {
             let began = Instant::now();
-            let runs = ensemble.run(0..1024, steps, || Shared(SecondMomentObserver::new(&centre).on(processor)), &|_| ());
+            let runs =
+                ensemble.run(0..1024, steps, || Shared(SecondMomentObserver::new(&centre).on(processor)), &|_| ());
             Measured {
                 chain_steps: 1024 * steps,
                 seconds: began.elapsed().as_secs_f64(),

@@ -26,6 +26,9 @@ pub const LANES: usize = 8;
 /// Half of them: what one of two short rows has of a register.
 pub const HALF: usize = LANES / 2;
 
+/// A quarter of them: what one of four rows has of a register where registers are few.
+pub const QUARTER: usize = LANES / 4;
+
 /// Eight doubles on one cache line, so that a register never straddles two.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[repr(C, align(64))]
@@ -43,6 +46,16 @@ impl Line {
     #[inline(always)]
     pub fn half(&self, part: usize) -> &[f64; HALF] {
         &self.0.as_chunks::<HALF>().0[part]
+    }
+
+    /// Lanes 2 `part` and 2 `part` + 1.
+    ///
+    /// ```
+    /// assert_eq!(langevin_lanes::Line([0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]).quarter(3), &[6.0, 7.0]);
+    /// ```
+    #[inline(always)]
+    pub fn quarter(&self, part: usize) -> &[f64; QUARTER] {
+        &self.0.as_chunks::<QUARTER>().0[part]
     }
 }
 
@@ -150,6 +163,12 @@ pub trait Lanes: Copy + Send + Sync + 'static {
     fn load_twice(self, from: &[f64; HALF]) -> Self::F;
     /// `low` in lanes 0 to 3, `high` in lanes 4 to 7.
     fn load_pair(self, low: &[f64; HALF], high: &[f64; HALF]) -> Self::F;
+    /// Lanes 2k and 2k + 1 from the k-th of four places.
+    #[inline(always)]
+    fn load_quarters(self, from: [&[f64; QUARTER]; 4]) -> Self::F {
+        let [a, b, c, d] = from;
+        self.load(&[a[0], a[1], b[0], b[1], c[0], c[1], d[0], d[1]])
+    }
     /// From single precision, converted exactly.
     fn load_f32(self, from: &[f32; LANES]) -> Self::F;
     /// From bytes, converted exactly.
@@ -182,6 +201,21 @@ pub trait Lanes: Copy + Send + Sync + 'static {
     fn add_halves(self, low: Self::F, high: Self::F) -> Self::F;
     /// The low halves of both, and the high halves of both.
     fn exchange_halves(self, a: Self::F, b: Self::F) -> [Self::F; 2];
+    /// Lanes 2 `part` and 2 `part` + 1, four times.
+    #[inline(always)]
+    fn repeat_quarter(self, a: Self::F, part: usize) -> Self::F {
+        let mut values = Line::ZERO;
+        self.store(a, &mut values.0);
+        self.load_quarters([values.quarter(part); 4])
+    }
+    /// The sum of each quarter in all lanes.
+    #[inline(always)]
+    fn spread_quarter_sums(self, a: Self::F) -> [Self::F; 4] {
+        let mut values = [0.0; LANES];
+        self.store(a, &mut values);
+        let sum = |k: usize| self.splat(values[2 * k] + values[2 * k + 1]);
+        [sum(0), sum(1), sum(2), sum(3)]
+    }
     /// Lane by lane `set` where the highest bit of `mask` is 1, else `clear`.
     fn select(self, mask: Self::U, set: Self::F, clear: Self::F) -> Self::F;
     /// The bits of the doubles.

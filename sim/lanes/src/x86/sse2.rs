@@ -6,7 +6,7 @@
 
 use std::arch::x86_64::*;
 
-use crate::{HALF, LANES, Lanes};
+use crate::{HALF, LANES, Lanes, QUARTER};
 
 /// SSE2.
 #[derive(Clone, Copy)]
@@ -44,6 +44,23 @@ impl Lanes for Sse2 {
         load_pair(low: &[f64; HALF], high: &[f64; HALF]) -> Self::F = {
             let (low, high) = (low.as_ptr(), high.as_ptr());
             [_mm_loadu_pd(low), _mm_loadu_pd(low.add(2)), _mm_loadu_pd(high), _mm_loadu_pd(high.add(2))]
+        };
+        load_quarters(from: [&[f64; QUARTER]; 4]) -> Self::F = [
+            _mm_loadu_pd(from[0].as_ptr()),
+            _mm_loadu_pd(from[1].as_ptr()),
+            _mm_loadu_pd(from[2].as_ptr()),
+            _mm_loadu_pd(from[3].as_ptr()),
+        ];
+        repeat_quarter(a: Self::F, part: usize) -> Self::F = [a[part]; 4];
+        spread_quarter_sums(a: Self::F) -> [Self::F; 4] = {
+            let low = _mm_add_pd(_mm_unpacklo_pd(a[0], a[1]), _mm_unpackhi_pd(a[0], a[1]));
+            let high = _mm_add_pd(_mm_unpacklo_pd(a[2], a[3]), _mm_unpackhi_pd(a[2], a[3]));
+            [
+                [_mm_unpacklo_pd(low, low); 4],
+                [_mm_unpackhi_pd(low, low); 4],
+                [_mm_unpacklo_pd(high, high); 4],
+                [_mm_unpackhi_pd(high, high); 4],
+            ]
         };
         load_f32(from: &[f32; LANES]) -> Self::F = {
             let (low, high) = (_mm_loadu_ps(from.as_ptr()), _mm_loadu_ps(from.as_ptr().add(4)));
@@ -206,6 +223,8 @@ mod tests {
             lanes.splat(0.3),
             lanes.load_twice(&[0.1, 0.2, 0.3, 0.4]),
             lanes.load_pair(&[0.1, 0.2, 0.3, 0.4], &[0.5, 0.6, 0.7, 0.8]),
+            lanes.load_quarters([&[0.1, 0.2], &[0.3, 0.4], &[0.5, 0.6], &[0.7, 0.8]]),
+            lanes.repeat_quarter(a, 2),
             lanes.add_halves(a, b),
             lanes.first(0.4),
             lanes.load_f32(&A.map(|value| value as f32)),
@@ -227,9 +246,8 @@ mod tests {
             lanes.bits(a),
         ];
         let mut bits = vec![lanes.sum(a).to_bits(), lanes.sum(b).to_bits()];
-        for value in
-            floats.into_iter().chain(sums).chain(lanes.spread_half_sums([a, b])).chain(lanes.exchange_halves(a, b))
-        {
+        let halves = lanes.spread_half_sums([a, b]).into_iter().chain(lanes.exchange_halves(a, b));
+        for value in floats.into_iter().chain(sums).chain(halves).chain(lanes.spread_quarter_sums(a)) {
             let mut stored = [0.0; LANES];
             lanes.store(value, &mut stored);
             bits.extend(stored.map(f64::to_bits));

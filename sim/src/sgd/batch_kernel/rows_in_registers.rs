@@ -12,6 +12,9 @@ const AHEAD: usize = 10;
 /// Samples whose residuals are summed over lanes together, where registers are few.
 const FOUR: usize = 4;
 
+/// Fewer registers than this hold two sums and little else.
+const FEW: usize = 2 * FOUR;
+
 /// Samples taken together where registers are few.
 const GROUP: usize = 2 * FOUR;
 
@@ -132,10 +135,16 @@ impl RegisterSteps<'_> {
             targets[k] = self.negative_targets[samples[k] as usize];
         }
         // not in a loop: residuals that are chosen at run time would live in memory
-        let low =
-            residuals(lanes, [own[0], own[1], own[2], own[3]], [targets[0], targets[1], targets[2], targets[3]], theta);
-        let high =
-            residuals(lanes, [own[4], own[5], own[6], own[7]], [targets[4], targets[5], targets[6], targets[7]], theta);
+        let own_four = |first: usize| [own[first], own[first + 1], own[first + 2], own[first + 3]];
+        let targets_of_four = |first: usize| [0, 1, 2, 3].map(|k| targets[first + k]);
+        let [low, high] = if L::REGISTERS < FEW {
+            let [low, high] = quarter_products(lanes, own, targets, theta);
+            [lanes.spread_quarter_sums(low), lanes.spread_quarter_sums(high)]
+        } else {
+            let low = products(lanes, own_four(0), targets_of_four(0), theta);
+            let high = products(lanes, own_four(FOUR), targets_of_four(FOUR), theta);
+            [lanes.spread_sums(low), lanes.spread_sums(high)]
+        };
         let mut j = 0;
         while j < V {
             let mut sum = gradient[j];
@@ -146,24 +155,6 @@ impl RegisterSteps<'_> {
             gradient[j] = sum;
             j = hidden_count(j + 1);
         }
-    }
-}
-
-/// Residuals of four samples, each in all lanes.
-#[inline(always)]
-fn residuals<L: Lanes, const V: usize>(
-    lanes: L,
-    rows: [&[Line; V]; FOUR],
-    negative_targets: [f64; FOUR],
-    theta: &[L::F; V],
-) -> [L::F; FOUR] {
-    if L::REGISTERS >= 2 * FOUR {
-        lanes.spread_sums(products(lanes, rows, negative_targets, theta))
-    } else {
-        let [first, second] = lanes.spread_half_sums(half_products(lanes, rows, negative_targets, theta));
-        let ([first, second], [third, fourth]) =
-            (lanes.exchange_halves(first, first), lanes.exchange_halves(second, second));
-        [first, second, third, fourth]
     }
 }
 
@@ -212,24 +203,28 @@ fn chain_of_products<L: Lanes, const V: usize>(
     sums
 }
 
-/// The same where registers hold two sums and little else: two rows to a sum, and all lines added to the same four lanes of
-/// each. It is the one kernel that adds in an order of its own; where it runs, products are rounded on their own anyway.
+/// Products of eight rows where registers hold two sums and little else: four rows to a sum, and all values of a row added to
+/// the same two lanes. It is the one kernel that adds in an order of its own; where it runs, products are rounded on their
+/// own anyway.
 #[inline(always)]
-fn half_products<L: Lanes, const V: usize>(
+fn quarter_products<L: Lanes, const V: usize>(
     lanes: L,
-    rows: [&[Line; V]; FOUR],
-    negative_targets: [f64; FOUR],
+    rows: [&[Line; V]; GROUP],
+    negative_targets: [f64; GROUP],
     theta: &[L::F; V],
 ) -> [L::F; 2] {
-    let target = |k: usize| [negative_targets[k], 0.0, 0.0, 0.0];
-    let mut sums = [lanes.load_pair(&target(0), &target(1)), lanes.load_pair(&target(2), &target(3))];
+    let mut sums = [lanes.splat(0.0); 2];
+    for (half, targets) in negative_targets.as_chunks::<FOUR>().0.iter().enumerate() {
+        sums[half] =
+            lanes.load_quarters([&[targets[0], 0.0], &[targets[1], 0.0], &[targets[2], 0.0], &[targets[3], 0.0]]);
+    }
     let mut j = 0;
     while j < V {
-        let halves = lanes.exchange_halves(theta[j], theta[j]);
-        for part in 0..2 {
-            for k in 0..2 {
-                let row = lanes.load_pair(rows[2 * k][j].half(part), rows[2 * k + 1][j].half(part));
-                sums[k] = lanes.mul_add(row, halves[part], sums[k]);
+        for part in 0..4 {
+            let theta = lanes.repeat_quarter(theta[j], part);
+            for half in 0..2 {
+                let row = |k: usize| rows[FOUR * half + k][j].quarter(part);
+                sums[half] = lanes.mul_add(lanes.load_quarters([row(0), row(1), row(2), row(3)]), theta, sums[half]);
             }
         }
         j = hidden_count(j + 1);
