@@ -270,7 +270,15 @@ fn chains_that_run_together_have_the_bits_of_chains_alone() {
 /// Gaussian noise with any root, against the recursion with the same normals.
 #[test]
 fn gaussian_kernels_follow_plain_loops() {
-    for (dimension, outputs, diagonal) in [(1, 1, true), (5, 2, false), (16, 1, true), (17, 1, false), (64, 2, true)] {
+    for level in [Level::Portable, Level::Avx2, Level::Avx512] {
+        gaussian_kernel_follows_plain_loops(Processor::at_most(level));
+    }
+}
+
+fn gaussian_kernel_follows_plain_loops(processor: Processor) {
+    for (dimension, outputs, diagonal) in
+        [(1, 1, true), (5, 2, false), (16, 1, true), (17, 1, false), (64, 2, true), (70, 3, true)]
+    {
         let curvature: Vec<f64> = (0..dimension).map(|i| 0.5 + wave(i, 1, 0.4).abs()).collect();
         let linear = DMatrix::from_fn(dimension, outputs, |i, j| wave(i, j, 0.2));
         let roots: Vec<DMatrix<f64>> =
@@ -283,13 +291,14 @@ fn gaussian_kernels_follow_plain_loops() {
                 .collect();
         let sgd = Hyperparameters::new(0.3, 0.8, 0.02, 1).unwrap();
         let noise = NoiseSource::Gaussian(GaussianNoise::new(&curvature, &linear, &roots).unwrap());
-        let ensemble = Ensemble::new(noise, &sgd, Start::Fixed(DMatrix::zeros(dimension, outputs)), SEED).unwrap();
+        let ensemble =
+            Ensemble::new(noise, &sgd, Start::Fixed(DMatrix::zeros(dimension, outputs)), SEED).unwrap().on(processor);
         let kept: Vec<u64> = (0..=1000).collect();
         let path = &ensemble.run(3..4, 1000, || SnapshotObserver::new(&kept), &|_| ())[0];
         // normals come in pairs of lines, step by step and output by output
         let lines = dimension.next_multiple_of(16) / 8;
         let mut normals = vec![langevin_lanes::Line::default(); 1000 * outputs * lines];
-        fill_normals(Processor::best(), &mut Stream::new(SEED, 3), &mut normals);
+        fill_normals(processor, &mut Stream::new(SEED, 3), &mut normals);
         let normals = langevin_lanes::as_values(&normals);
         let (mut theta, mut v) = (DMatrix::<f64>::zeros(dimension, outputs), DMatrix::<f64>::zeros(dimension, outputs));
         for step in 0..1000 {

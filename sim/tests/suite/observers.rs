@@ -1,5 +1,6 @@
 //! Observers on states written by hand, whatever the blocks they come in: direct sums over all states are the reference.
 
+use langevin_lanes::{Level, Processor};
 use langevin_sim::observer::{
     AutocovarianceObserver, CoordinateObserver, DisplacementObserver, DistanceObserver, EnergyObserver, Observer,
     ResumableObserver, SecondMomentObserver, SnapshotObserver, StateBlock,
@@ -79,18 +80,24 @@ fn products_and_displacements_a_lag_apart() {
 }
 
 /// Widths around one, two and three lines of eight coordinates, more states than are gathered at once, and more columns than
-/// a tile has.
+/// a tile has, on all instructions.
 #[test]
 fn sums_over_states_are_exact_for_whole_numbers() {
-    for width in [1, 7, 8, 9, 15, 16, 17, 24, 25, 33] {
+    for level in [Level::Portable, Level::Avx2, Level::Avx512] {
+        sums_are_exact_on(Processor::at_most(level));
+    }
+}
+
+fn sums_are_exact_on(processor: Processor) {
+    for width in [1, 4, 5, 7, 8, 9, 15, 16, 17, 24, 25, 33] {
         let path = Path::new(width, 200);
         let centre: Vec<f64> = (0..width).map(|j| (j % 5) as f64 - 2.0).collect();
         let x = |row: usize, j: usize| path.x(row)[j] - centre[j];
         let sum = |term: &dyn Fn(usize) -> f64| (0..path.rows()).map(term).sum::<f64>();
         for length in [1, 32, 200] {
-            let sums = path.observed(CoordinateObserver::new(&centre), length);
-            let (count, moments) = path.observed(SecondMomentObserver::new(&centre), length);
-            let distances = path.observed(DistanceObserver::new(&centre, 0.25), length);
+            let sums = path.observed(CoordinateObserver::new(&centre).on(processor), length);
+            let (count, moments) = path.observed(SecondMomentObserver::new(&centre).on(processor), length);
+            let distances = path.observed(DistanceObserver::new(&centre, 0.25).on(processor), length);
             let means = path.observed(EnergyObserver::new(&centre, width), length);
             assert_eq!((sums.count, count), (200, 200));
             for j in 0..width {
