@@ -316,6 +316,16 @@ impl Tensor {
             .map_err(|error| refused("backward", &error))
     }
 
+    /// All entries of some tensors, one after the other, as one vector.
+    ///
+    /// # Errors
+    /// [`NnError::Torch`].
+    pub fn joined(tensors: &[Self]) -> Result<Self> {
+        let flat = tensors.iter().map(Self::shaped_flat).collect::<Result<Vec<Self>>>()?;
+        let flat: Vec<&tch::Tensor> = flat.iter().map(|tensor| &tensor.0).collect();
+        made("cat", tch::Tensor::f_cat(&flat, 0))
+    }
+
     /// Gradients of a sum of numbers with respect to leaves, zero where it does not depend on one; the graph stays, for more of
     /// them.
     ///

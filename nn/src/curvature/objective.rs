@@ -35,8 +35,8 @@ struct Graph {
     losses: Tensor,
     /// w, 1/n each: a leaf.
     weights: Tensor,
-    /// G(w) by layers.
-    gradients: Vec<Tensor>,
+    /// G(w), a flat vector.
+    gradient: Tensor,
 }
 
 /// Graphs by the first place and the number of samples of their chunk.
@@ -169,8 +169,8 @@ impl<'a> Objective<'a> {
         let (kind, device) = self.place();
         let losses = self.losses(chunk)?;
         let weights = Tensor::full(&[chunk.len() as i64], 1.0 / self.samples.len() as f64, kind, device)?.leaf()?;
-        let gradients = losses.dot(&weights)?.gradients(self.network.leaves(), true)?;
-        let graph = Rc::new(Graph { losses, weights, gradients });
+        let gradient = Tensor::joined(&losses.dot(&weights)?.gradients(self.network.leaves(), true)?)?;
+        let graph = Rc::new(Graph { losses, weights, gradient });
         let samples = self.kept.borrow().iter().map(|((_, rows), _)| rows).sum::<usize>() + chunk.len();
         if samples.saturating_mul(self.bytes_of_sample()?) <= self.most_kept {
             self.kept.borrow_mut().push((key, Rc::clone(&graph)));
@@ -188,19 +188,6 @@ impl<'a> Objective<'a> {
             *self.outputs.get_or_init(|| found)
         };
         Ok(outputs * HELD_PER_OUTPUT * if self.place().0 == Kind::Double { 8 } else { 4 })
-    }
-
-    /// Adds arrays of the layers to a flat vector.
-    fn add_flat(&self, sum: &Tensor, arrays: &[Tensor]) -> Result<()> {
-        without_gradients(|| {
-            let mut first = 0;
-            for (array, leaf) in arrays.iter().zip(self.network.leaves()) {
-                let last = first + leaf.count() as i64;
-                sum.part(first..last)?.add(&array.shaped_flat()?)?;
-                first = last;
-            }
-            Ok(())
-        })
     }
 
     /// L.
@@ -237,7 +224,7 @@ impl<'a> Objective<'a> {
                 Some(graph) => Tensor::gradients_again(&[weighted(&graph.losses)?], leaves)?,
                 None => weighted(&self.losses(chunk)?)?.gradients(leaves, false)?,
             };
-            self.add_flat(&sum, &gradients)
+            without_gradients(|| sum.alias().add(&Tensor::joined(&gradients)?))
         })?;
         Ok(sum)
     }
@@ -260,11 +247,11 @@ impl<'a> Objective<'a> {
             // first all, then the sum: a chunk that runs out of memory must leave nothing behind
             let mut products = Vec::new();
             for row in 0..shape[0] {
-                let along = dots_flat(&graph.gradients, &block.row(row)?)?;
-                products.push(Tensor::gradients_again(&along, leaves)?);
+                let along = graph.gradient.dot(&block.row(row)?)?;
+                products.push(Tensor::joined(&Tensor::gradients_again(&[along], leaves)?)?);
             }
             for (row, product) in products.iter().enumerate() {
-                self.add_flat(&sums.row(row as i64)?, product)?;
+                sums.row(row as i64)?.add(product)?;
             }
             Ok(())
         })?;
@@ -281,8 +268,8 @@ impl<'a> Objective<'a> {
         self.for_chunks(|first, chunk| {
             let graph = self.graph(first, chunk)?;
             for (row, values) in values.iter_mut().enumerate() {
-                let along = dots_flat(&graph.gradients, &block.row(row as i64)?)?;
-                let along = Tensor::gradients_again(&along, &[graph.weights.alias()])?;
+                let along = graph.gradient.dot(&block.row(row as i64)?)?;
+                let along = Tensor::gradients_again(&[along], &[graph.weights.alias()])?;
                 if let Some(along) = along.first() {
                     along.write_to(&mut values[first..first + chunk.len()])?;
                 }
@@ -306,16 +293,4 @@ impl<'a> Objective<'a> {
         let weights: Vec<f64> = along.iter().map(|value| (value - mean) / samples).collect();
         self.gradient(Some(&Tensor::from_values(&weights, &[weights.len() as i64], kind, device)?))
     }
-}
-
-/// The products of arrays with the parts of a flat vector, to be differentiated: their sum is the product of vectors.
-fn dots_flat(arrays: &[Tensor], vector: &Tensor) -> Result<Vec<Tensor>> {
-    let mut first = 0;
-    let along = |array: &Tensor| {
-        let last = first + array.count() as i64;
-        let part = vector.part(first..last)?;
-        first = last;
-        array.shaped_flat()?.dot(&part)
-    };
-    arrays.iter().map(along).collect()
 }
