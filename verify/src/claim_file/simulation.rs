@@ -262,14 +262,15 @@ impl Simulations<'_> {
                     sequence.add(&numbers)?;
                 }
             }
-            let verdicts: Vec<Verdict> = tests.iter().map(|test| test.judge(look >= planned).verdict).collect();
+            let verdicts: Vec<Verdict> =
+                tests.iter().map(|test| test.judge(look >= planned, stopping.look == stopping.looks).verdict).collect();
             if verdicts.contains(&Verdict::Refuted) || verdicts.iter().all(|verdict| *verdict == Verdict::Supported) {
                 break;
             }
         }
         let mut checks = Vec::new();
         for test in &tests {
-            let judged = test.judge(stopping.chains >= planned);
+            let judged = test.judge(stopping.chains >= planned, stopping.look == stopping.looks);
             let names = |index: usize| match members.get(index) {
                 Some(Member { mode: Some(mode), lag, .. }) if test.quantity == "modes" => {
                     let steps = claim.observable.takes_lag().then(|| format!(", k = {}", lags[*lag]));
@@ -312,7 +313,7 @@ impl Simulations<'_> {
         stopping: &Stopping,
         note: Option<&str>,
     ) -> Result<CheckResult> {
-        let Judged { kept, findings, strongest, verdict } = judged;
+        let Judged { kept, noisy, findings, strongest, verdict } = judged;
         let id = check_id(claim, noise, test.quantity);
         let size = findings.len();
         let pick = strongest.map(|index| &findings[index]);
@@ -322,7 +323,7 @@ impl Simulations<'_> {
         let untestable = stopping_guard.clone().filter(|_| all_stopped);
         let family = self.ledger.rates(&id)?;
         let sgd = &scene.sgd;
-        let stopped = test.members.len() - kept.len();
+        let stopped = test.members.len() - kept.len() - noisy;
         let notes: Vec<String> = [
             Some(format!(
                 "{}: eta = {}, beta = {}, lambda = {}, S = {}, {}; {stopping}",
@@ -335,6 +336,9 @@ impl Simulations<'_> {
             )),
             test.bound.map(|bound| format!("tested against |error| <= {bound:.3e}")),
             note.map(str::to_owned),
+            (*noisy > 0).then(|| {
+                format!("{noisy} values are left to the exact law: {} chains do not resolve them", stopping.chains)
+            }),
             (stopped > 0).then(|| format!("{stopped} values are left to the exact law: a guard stopped their test")),
             stopping_guard.map(|reason| format!("untestable: {reason}")),
         ]
@@ -617,6 +621,8 @@ struct RunningTest {
 struct Judged {
     /// Members that are judged.
     kept: Vec<usize>,
+    /// Members that are not, because the chains do not resolve them.
+    noisy: usize,
     /// Theirs.
     findings: Vec<Finding>,
     /// Place of the finding that says most against the claim.
@@ -625,22 +631,35 @@ struct Judged {
 }
 
 impl RunningTest {
-    /// From the planned look on, members that a guard stops are left out unless it stops all of them: guards look at centred
-    /// numbers, which are the same whatever is claimed.
-    fn judge(&self, past_plan: bool) -> Judged {
+    /// From the planned look on, members that a guard stops are left out unless it stops all of them; at the last look also
+    /// those that are not resolved, unless they are refuted or none is resolved: the pilot saw too little of their spread.
+    /// Guards and resolutions come from centred numbers, which are the same whatever is claimed.
+    fn judge(&self, past_plan: bool, last: bool) -> Judged {
         let all = 0..self.members.len();
         let mut kept: Vec<usize> = all.clone().filter(|&i| self.members[i].untestable().is_none()).collect();
         if kept.is_empty() || !past_plan {
             kept = all.collect();
         }
-        let findings: Vec<Finding> = kept
-            .iter()
-            .map(|&member| {
-                let sequence = &self.members[member];
-                let p_value = sequence.p_value_within(self.bound.unwrap_or(0.0));
-                Finding { p_value, ..Sequence::from(sequence.clone()).finding() }
-            })
-            .collect();
+        let finding = |member: &usize| {
+            let sequence = &self.members[*member];
+            let p_value = sequence.p_value_within(self.bound.unwrap_or(0.0));
+            Finding { p_value, ..Sequence::from(sequence.clone()).finding() }
+        };
+        let mut findings: Vec<Finding> = kept.iter().map(finding).collect();
+        let resolved = |finding: &Finding| finding.minimum_detectable_effect <= self.target;
+        let mut noisy = 0;
+        if last && findings.iter().any(resolved) {
+            let told = |finding: &Finding| resolved(finding) || finding.p_value < self.rates.alpha;
+            let before = kept.len();
+            kept = kept
+                .into_iter()
+                .zip(&findings)
+                .filter(|(_, finding)| told(finding))
+                .map(|(member, _)| member)
+                .collect();
+            findings.retain(told);
+            noisy = before - kept.len();
+        }
         let each: Vec<Verdict> = findings
             .iter()
             .map(|finding| match self.bound {
@@ -657,7 +676,7 @@ impl RunningTest {
             a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)).then(a.2.total_cmp(&b.2))
         });
         let verdict = Verdict::of_all(each);
-        Judged { kept, findings, strongest, verdict }
+        Judged { kept, noisy, findings, strongest, verdict }
     }
 }
 
