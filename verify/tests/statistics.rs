@@ -7,8 +7,8 @@
 use langevin_sim::Moments;
 use langevin_verify::report::Verdict;
 use langevin_verify::statistics::{
-    Family, Finding, Rates, Untestable, catoni, chains, chernoff, chi_square, independence, lagged, normal, pit, tail,
-    too_good, wishart,
+    Family, Finding, Rates, Untestable, catoni, chains, chernoff, chi_square, diagnostics, independence, lagged,
+    normal, pit, sequence, tail, too_good, wishart,
 };
 use nalgebra::DMatrix;
 
@@ -144,7 +144,53 @@ fn tails_of_chains() {
     // at least 25 values, and none of an empty tail
     let (index, error) = chains::tail_index(&law(2.0)[..1000]);
     close(error, index / 5.0, 1e-12);
-    assert_eq!(chains::tail_index(&[0.0; 100]), (f64::INFINITY, 0.0));
+    for without in [vec![0.0; 100], alternating(100, 0.0), [vec![0.0; 90], alternating(10, 0.0)].concat()] {
+        assert_eq!(chains::tail_index(&without), (f64::INFINITY, 0.0));
+    }
+    // about the mean
+    let shifted: Vec<f64> = law(2.0).iter().map(|value| value + 5.0).collect();
+    close(chains::tail_index(&shifted).0, chains::tail_index(&law(2.0)).0, 1e-9);
+}
+
+/// Squares about a mean of every kind are spread over fewer degrees: 600 kinds of two numbers have 600.
+#[test]
+fn kinds_cost_degrees() {
+    let kinds: Vec<Vec<f64>> = (0..600).map(|kind| vec![f64::from(kind) + 1.1, f64::from(kind) - 0.9]).collect();
+    let mean = 0.5 * 599.0 + 0.1;
+    let shifted: Vec<Vec<f64>> = kinds.iter().map(|own| own.iter().map(|value| value - mean + 0.1).collect()).collect();
+    let finding = chains::test_strata(&shifted, RATES);
+    let error = (1200.0 / 600.0 / 1200.0_f64).sqrt();
+    close(finding.effect, 0.1, 1e-9);
+    close(finding.interval[1] - 0.1, tail::student_quantile_above(600.0, 0.5 * RATES.alpha) * error, 1e-7);
+    // two numbers are few, but have an interval
+    let two = chains::test(&[1.0, 3.0], RATES);
+    assert!(two.effect == 2.0 && two.interval.iter().all(|end| end.is_finite()) && two.untestable.is_some());
+}
+
+/// 1000 numbers with few runs, by themselves and beside 1000 that alternate: the smaller probability, doubled. What the guard
+/// stops counts as missed, but no more than a tenth of the misses.
+#[test]
+fn the_guard_against_dependence() {
+    let rates = Rates { alpha: 0.02, power: 0.8 };
+    // runs of four, then of one
+    let mixed = |fours: usize| -> Vec<f64> {
+        let above = |k: usize| (if k < 4 * fours { k / 4 } else { k }).is_multiple_of(2);
+        (0..1000).map(|k| if above(k) { 1.0 } else { -1.0 }).collect()
+    };
+    let (dependent, p_value) = (0..250)
+        .step_by(2)
+        .map(mixed)
+        .map(|values| (values.clone(), independence::runs(&values)))
+        .find(|(_, p_value)| *p_value < 0.018)
+        .expect("few runs are improbable");
+    assert!(p_value > 0.011, "{p_value}");
+    assert!(chains::test(&dependent, rates).untestable.is_some());
+    assert_eq!(chains::test_strata(&[dependent, alternating(1000, 0.0)], rates).untestable, None);
+    let finding = chains::test(&alternating(4000, 0.0), Rates { alpha: 0.01, power: 0.999 });
+    let critical = tail::student_quantile_above(3999.0, 0.005);
+    let reach = tail::student_quantile_above(3999.0, 1e-3 - 1e-4);
+    let wide = (1.0 + 0.5 * (critical + reach).powi(2) / 3999.0).sqrt();
+    close(finding.minimum_detectable_effect, (critical + reach * wide) / 3999.0_f64.sqrt(), 1e-7);
 }
 
 /// The variance of independent draws.
@@ -155,6 +201,11 @@ fn known(variance: f64) -> catoni::TheoryVariance {
 #[test]
 fn e_values() {
     close(catoni::log_e_value(&[1.0, -0.2, 0.4], 0.1, known(2.0), 1e-3), -6.972_876_827_657_68, 1e-10);
+    for (variance, growth) in
+        [(0.0, 0.0), (-1.0, 0.0), (f64::INFINITY, 0.0), (f64::NAN, 0.0), (1.0, 1.0), (1.0, f64::NAN)]
+    {
+        assert!(catoni::TheoryVariance::gated(variance, growth).is_err(), "{variance} {growth}");
+    }
     // a shift of either sign is evidence
     let values = [0.8; 400];
     let up = catoni::log_e_value(&values, 0.0, known(2.0), 1e-3);
@@ -242,6 +293,7 @@ fn families() {
     close(family.p_value, 0.06, 1e-12);
     assert_eq!(family.verdict(1e-6, 0.03), Verdict::Supported);
     assert_eq!(family.verdict(1e-6, 0.029), Verdict::Undecided);
+    assert_eq!(of(&[finding(0.02, 0.01), finding(0.5, 0.03)]).verdict(1e-6, 0.02), Verdict::Undecided);
     assert_eq!(of(&[finding(0.5, 0.01), finding(0.9, 0.01)]).p_value, 1.0);
     // the whole family is tested at the level: p times the size decides
     assert_eq!(of(&[finding(4e-7, 0.01), finding(0.5, 0.01)]).verdict(1e-6, 0.05), Verdict::Refuted);
@@ -397,6 +449,10 @@ fn runs_about_the_median() {
     close(independence::runs(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]), 0.1, 1e-12);
     close(independence::runs(&[4.0, 1.0, 2.0, 3.0, 5.0, 6.0]), 0.3, 1e-12);
     assert_eq!(independence::runs(&[1.0, 4.0, 2.0, 5.0, 3.0, 6.0]), 1.0);
+    close(independence::runs(&[0.01, 0.02, 0.1, 10.0, 20.0, 30.0]), 0.1, 1e-12);
+    // what equals the median is left out: ten below and one above it, of eleven orders the two with one run each
+    let ties = [(1..=10).map(f64::from).collect(), vec![11.0; 12], vec![12.0]].concat();
+    close(independence::runs(&ties), 2.0 / 11.0, 1e-12);
     // the median of an odd count is left out
     close(independence::runs(&[1.0, 2.0, 3.0, 3.5, 4.0, 5.0, 6.0]), 0.1, 1e-12);
 }
@@ -424,4 +480,147 @@ fn scatters_of_one_dimension() {
         let count = wishart::count_for(effect, |count| 1.0 / (count as f64).sqrt()) as f64;
         assert!((1.0..1.0011).contains(&(count * effect * effect)), "{count}");
     }
+}
+
+/// The bound of a normal law with a limit that the doubled steps run into, from scales far off.
+#[test]
+fn chernoff_bounds_from_any_scale() {
+    for scale in [1e-6, 1e3] {
+        for limit in [3.5, 4.0, 1e5] {
+            close(chernoff::log_tail(|s| 0.5 * s * s, 3.0, scale, limit), -4.5, 1e-9);
+        }
+        // NaN at and beyond the limit
+        let gamma = |s: f64| -(-s).ln_1p();
+        close(chernoff::log_tail(gamma, 30.0, scale, 1.0), 1.0 - 30.0 + 30.0_f64.ln(), 1e-9);
+    }
+}
+
+/// Batch means by hand: 36 numbers, batches of 6 and of 2.
+#[test]
+fn lugsail_errors() {
+    let variance_of = |means: &[f64]| {
+        let mean = means.iter().sum::<f64>() / means.len() as f64;
+        means.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (means.len() as f64 - 1.0)
+    };
+    let batches = |chain: &[f64], length: usize| -> f64 {
+        let means: Vec<f64> = chain.chunks(length).map(|batch| batch.iter().sum::<f64>() / length as f64).collect();
+        length as f64 * variance_of(&means)
+    };
+    let slow: Vec<f64> = (0..36).map(|k| 30.0 * (0.35 * f64::from(k)).sin()).collect();
+    let (long, short) = (batches(&slow, 6), batches(&slow, 2));
+    assert!(2.0 * long > short && 2.0 + long > short && short > 2.0);
+    close(diagnostics::lugsail_variance(&slow), 2.0 * long - short, 1e-12);
+    // between half and the whole of the short one
+    let mixed: Vec<f64> = (0..36).map(|k| f64::from(k * 7 % 36) + 40.0 * f64::from(k % 3 / 2)).collect();
+    let (long, short) = (batches(&mixed, 6), batches(&mixed, 2));
+    assert!(2.0 * long <= short, "{long} {short}");
+    close(diagnostics::lugsail_variance(&mixed), long, 1e-12);
+    let all = [slow.clone(), mixed.clone(), mixed, slow];
+    let mean = all.iter().map(|chain| diagnostics::lugsail_variance(chain)).sum::<f64>() / 4.0;
+    let found = diagnostics::Diagnostics::of(&all).unwrap();
+    close(found.standard_error, (mean / 144.0).sqrt(), 1e-12);
+}
+
+/// The e-value of four draws of +-sqrt(v): its expectation over all outcomes is at most 1, and not far below.
+#[test]
+fn mixed_e_values() {
+    let rates = Rates { alpha: 0.1, power: 0.5 };
+    for variance in [0.25, 1.0, 4.0] {
+        let fresh = sequence::CatoniSequence::new(variance, 4, rates).unwrap();
+        assert_eq!(fresh.variance(), variance);
+        assert!(fresh.log_e_value(0.3).abs() < 1e-12);
+        let e_value = |outcome: u32| {
+            let mut sequence = fresh.clone();
+            let draw = |k: u32| if outcome >> k & 1 == 1 { variance.sqrt() } else { -variance.sqrt() };
+            sequence.add(&(0..4).map(draw).collect::<Vec<f64>>()).unwrap();
+            sequence.log_e_value(0.0).exp()
+        };
+        let mean = (0..16).map(e_value).sum::<f64>() / 16.0;
+        assert!((0.4..=1.0).contains(&mean), "{mean}");
+        // values that are symmetric about a number estimate it
+        let mut sequence = fresh.clone();
+        sequence.add(&[2.5, 3.5, 0.5, 5.5, 3.0]).unwrap();
+        close(sequence.estimate(), 3.0, 1e-12);
+    }
+    // evidence of a look at twice the planned count is kept when later values speak against it
+    let mut sequence = sequence::CatoniSequence::new(1.0, 100, rates).unwrap();
+    sequence.add(&[0.4; 100]).unwrap();
+    let early = sequence.p_value(0.0);
+    sequence.add(&[0.4; 100]).unwrap();
+    let best = sequence.p_value(0.0);
+    sequence.add(&[-0.4; 150]).unwrap();
+    assert!(best < 1e-3 * early && sequence.p_value(0.0) <= best * (1.0 + 1e-12));
+}
+
+/// Skewed numbers of mean 1, large and small ones mixed.
+fn skewed(count: usize) -> Vec<f64> {
+    let values: Vec<f64> = (0..count).map(|k| -(((k * 37 % count) as f64 + 0.5) / count as f64).ln()).collect();
+    let mean = values.iter().sum::<f64>() / count as f64;
+    values.iter().map(|value| value / mean).collect()
+}
+
+/// An end of the interval is a mean whose e-value is 1/alpha: of skewed values, of far outliers, wherever the zero of the axis
+/// lies.
+#[test]
+fn ends_of_the_confidence_sequence() {
+    let rates = Rates { alpha: 1e-9, power: 0.9 };
+    let outlier = [vec![100.0], vec![0.0; 63]].concat();
+    for (values, shift) in [(skewed(64), 0.0), (skewed(64), -20.0), (outlier.clone(), 0.0), (outlier, 7.0)] {
+        let mut sequence = sequence::CatoniSequence::new(1.5, 64, rates).unwrap();
+        sequence.add(&values.iter().map(|value| value + shift).collect::<Vec<f64>>()).unwrap();
+        let [low, high] = sequence.interval();
+        assert!(low < sequence.estimate() && sequence.estimate() < high);
+        for end in [low, high] {
+            close(sequence.log_e_value(end), -rates.alpha.ln(), 1e-8);
+        }
+    }
+    // Catoni's estimate at the tuning of which K = log(4/alpha) + log(1/(1-power)) is twice the evidence
+    let mut sequence = sequence::CatoniSequence::new(1.5, 64, rates).unwrap();
+    sequence.add(&skewed(64)).unwrap();
+    let evidence = (4.0 / rates.alpha).ln() - (1.0 - rates.power).ln();
+    let (_, middle) = catoni::interval(&skewed(64), known(1.5), 2.0 * (-0.5 * evidence).exp());
+    close(sequence.estimate(), middle, 1e-9);
+}
+
+/// Values far out of the range of squares, and where the zero of the axis lies.
+#[test]
+fn e_values_of_far_values() {
+    let rates = Rates { alpha: 1e-3, power: 0.9 };
+    let of = |values: &[f64], mean: f64| {
+        let mut sequence = sequence::CatoniSequence::new(1.5, 64, rates).unwrap();
+        sequence.add(values).unwrap();
+        sequence.log_e_value(mean)
+    };
+    // psi grows like twice the logarithm
+    close(of(&[1e200], 0.0) - of(&[1e100], 0.0), 200.0 * std::f64::consts::LN_10, 1e-9);
+    close(of(&[1e5, -2e4, 3e4], 0.0), of(&[1.5e5, 3e4, 8e4], 5e4), 1e-9);
+}
+
+#[test]
+fn sequences_of_both_kinds() {
+    let rates = Rates { alpha: 1e-3, power: 0.9 };
+    let values: Vec<f64> = alternating(8000, 0.1);
+    let mut student = sequence::StudentSequence::around(4000, 20_000, rates).unwrap();
+    assert_eq!(student.looks(), [1000, 2000, 4000, 5000, 8000, 16_000, 20_000]);
+    student.add(&values).unwrap();
+    let mut catoni = sequence::CatoniSequence::new(1.0, 4000, rates).unwrap();
+    catoni.add(&values).unwrap();
+    let one: sequence::Sequence = student.clone().into();
+    let other: sequence::Sequence = catoni.clone().into();
+    for sequence in [&one, &other] {
+        assert_eq!((sequence.count(), sequence.planned()), (8000, 4000));
+        let [low, high] = sequence.interval();
+        assert!(0.05 < low && low < 0.1 && 0.1 < high && high < 0.15);
+        close(sequence.estimate(), 0.1, 1e-3);
+    }
+    close(one.estimate(), 0.1, 1e-12);
+    assert_eq!(one.log_e_value(0.0), -rates.alpha.ln());
+    assert_eq!((one.log_e_value(0.1), one.log_e_value(0.3)), (f64::NEG_INFINITY, -rates.alpha.ln()));
+    close(other.log_e_value(0.0), catoni.log_e_value(0.0), 1e-15);
+    // both signs alike
+    let mut opposite = sequence::StudentSequence::around(4000, 20_000, rates).unwrap();
+    opposite.add(&values.iter().map(|value| -value).collect::<Vec<f64>>()).unwrap();
+    assert!(student.p_value_within(0.06) < 0.1);
+    close(opposite.p_value_within(0.06), student.p_value_within(0.06), 1e-9);
+    assert_eq!(opposite.p_value_within(0.11), 1.0);
 }

@@ -126,6 +126,14 @@ fn sums_are_exact_on(processor: Processor) {
 }
 
 #[test]
+fn an_observer_may_be_absent() {
+    let path = Path::new(3, 10);
+    let observer = CoordinateObserver::new(&[1.0, 0.0, -2.0]);
+    assert_eq!(path.observed(Some(observer.clone()), 4), Some(path.observed(observer, 4)));
+    assert_eq!(path.observed(None::<CoordinateObserver<'_>>, 4), None);
+}
+
+#[test]
 fn chosen_states_are_kept_as_rows() {
     let path = Path::new(2, 30);
     for length in [1, 7, 30] {

@@ -115,17 +115,16 @@ fn r_hat(chains: &[Vec<f64>]) -> f64 {
     ((draws * variance(&means) / within + draws - 1.0) / draws).sqrt()
 }
 
-/// Linear interpolation between order statistics (type 7 of Hyndman and Fan).
+/// Linear interpolation between order statistics (type 7 of Hyndman and Fan), for probabilities below 1.
 fn quantile(values: &[f64], probability: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
     let place = probability * (sorted.len() - 1) as f64;
     let low = place.floor() as usize;
-    let high = (low + 1).min(sorted.len() - 1);
-    sorted[low] + (place - low as f64) * (sorted[high] - sorted[low])
+    sorted[low] + (place - low as f64) * (sorted[low + 1] - sorted[low])
 }
 
-/// Draws over the integrated autocorrelation time of all chains together.
+/// Draws over the integrated autocorrelation time of all chains together, two at least.
 fn effective_size(chains: &[Vec<f64>]) -> f64 {
     let draws = chains[0].len();
     let all = (draws * chains.len()) as f64;
@@ -146,7 +145,7 @@ fn effective_size(chains: &[Vec<f64>]) -> f64 {
         return all;
     }
     let within = biased * draws as f64 / (draws as f64 - 1.0);
-    let total = biased + if chains.len() > 1 { variance(&means) } else { 0.0 };
+    let total = biased + variance(&means);
     let correlation = |lag: usize| 1.0 - (within - autocovariance(lag)) / total;
     // pairs of an even and the next odd lag, as long as their sum is positive
     let mut correlations = vec![1.0, correlation(1)];
