@@ -155,3 +155,43 @@ pub(crate) fn semidefinite_root<T: Number>(matrix: &DMatrix<T>) -> DMatrix<T> {
 fn scaled<T: Number>(number: T, first: f64, second: f64) -> T {
     number * T::from(first) * T::from(second)
 }
+
+#[cfg(test)]
+mod tests {
+    use nalgebra::dmatrix;
+
+    use super::*;
+    use crate::extended_precision::{Extended, lift, lower};
+
+    #[test]
+    fn a_root_has_one_column_per_direction_with_variance() {
+        // two coordinates that are one, in each place of three
+        for (first, second) in [(0, 1), (0, 2), (1, 2)] {
+            let same = |i: usize, j: usize| i == j || (i.min(j), i.max(j)) == (first, second);
+            let matrix = DMatrix::from_fn(3, 3, |i, j| if same(i, j) { 4.0 } else { 0.0 });
+            let root = semidefinite_root(&matrix);
+            assert_eq!(root.ncols(), 2);
+            assert_eq!(&root * root.transpose(), matrix);
+        }
+        assert_eq!(semidefinite_root(&DMatrix::<f64>::zeros(3, 3)).shape(), (3, 0));
+    }
+
+    /// Forty coordinates that three numbers make: what rounding leaves of the other variances is no direction.
+    #[test]
+    fn rounding_is_no_direction() {
+        let weights = DMatrix::from_fn(40, 3, |i, j| ((7 * i + 3) as f64 * (j + 1) as f64).sin());
+        let product = &weights * weights.transpose();
+        let matrix = DMatrix::from_fn(40, 40, |i, j| product[(i.max(j), i.min(j))]);
+        let root = semidefinite_root(&matrix);
+        assert_eq!(root.ncols(), 3);
+        assert!((&root * root.transpose() - matrix).amax() < 1e-13);
+    }
+
+    /// The root of a diagonal covariance is diagonal, whatever the units of its coordinates.
+    #[test]
+    fn a_root_does_not_depend_on_units() {
+        let matrix = lift::<Extended>(&dmatrix![1e20, 0.0; 0.0, 1e-20]);
+        let root = lower(&semidefinite_root(&matrix));
+        assert_eq!(root, dmatrix![1e10, 0.0; 0.0, 1e-10]);
+    }
+}

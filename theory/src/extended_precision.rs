@@ -72,7 +72,7 @@ impl Number for Extended {
 
     fn root(self) -> Self {
         let first = self.high.sqrt();
-        if first < f64::MIN_POSITIVE {
+        if first == 0.0 {
             return Self::from(first);
         }
         // one Newton step doubles the digits
@@ -127,7 +127,7 @@ impl Extended {
     /// The square root of a non-negative number.
     pub(crate) fn square_root(a: f64) -> Self {
         let high = a.sqrt();
-        if high < f64::MIN_POSITIVE {
+        if high == 0.0 {
             return Self { high, low: 0.0 };
         }
         Self { high, low: -high.mul_add(high, -a) / (2.0 * high) }
@@ -216,5 +216,63 @@ impl Zero for Extended {
 impl One for Extended {
     fn one() -> Self {
         Self::from(1.0)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::float_cmp)]
+mod tests {
+    use super::*;
+
+    const TINY: f64 = 1.0 / (1_u64 << 57) as f64;
+
+    #[test]
+    fn doubles_are_numbers() {
+        assert_eq!((Number::root(6.25_f64), Number::logarithm(1.0_f64)), (2.5, 0.0));
+        assert_eq!(
+            (Number::logarithm(2.0_f64), Number::logarithm(0.5_f64)),
+            (std::f64::consts::LN_2, -std::f64::consts::LN_2)
+        );
+    }
+
+    #[test]
+    fn roots_have_32_digits_and_zero_has_one() {
+        for number in [2.0, 1e-300, 3e300, 5e-324, f64::MIN_POSITIVE] {
+            let exact = Extended::from(number);
+            for root in [exact.root(), Extended::square_root(number)] {
+                // the square of a root too small loses digits to the end of the range
+                let tolerance = (1e-31 * number).max(5e-324);
+                assert!((root * root - exact).value().abs() <= tolerance, "{number:e}");
+            }
+        }
+        for root in [Extended::zero().root(), Extended::square_root(0.0)] {
+            assert_eq!(root, Extended::zero());
+        }
+    }
+
+    /// ln(1 + x) = x and ln(2^60 + 64) = 60 ln 2 + 2^-54, to the digits of a double.
+    #[test]
+    fn a_logarithm_feels_the_low_part() {
+        assert_eq!(Extended::sum(1.0, TINY).logarithm(), TINY);
+        assert_eq!(Extended::sum(1.0, -TINY).logarithm(), -TINY);
+        let found = Extended::sum(f64::exp2(60.0), 64.0).logarithm();
+        assert!((found - 60.0 * std::f64::consts::LN_2).abs() < 1e-14);
+    }
+
+    #[test]
+    fn differences_keep_what_is_left() {
+        let (near, far) = (Extended::sum(1.0, TINY), Extended::sum(-1.0, TINY * TINY));
+        assert_eq!(near + far, Extended::sum(TINY, TINY * TINY));
+        assert_eq!(near + -near, Extended::zero());
+        assert_eq!((-near) + Extended::one(), Extended::from(-TINY));
+    }
+
+    /// A half unit in the last place goes to the even neighbour, which below a power of two is not the next one.
+    #[test]
+    fn the_nearest_double_is_the_sum_rounded() {
+        let half = f64::EPSILON / 2.0;
+        for (high, low) in [(1.0, half), (1.0, -half / 2.0), (-1.0, -half), (1.5, 0.25)] {
+            assert_eq!(Extended::sum(high, low).value(), high + low);
+        }
     }
 }

@@ -45,3 +45,37 @@ pub(crate) fn solve<T: Number>(matrix: &DMatrix<T>, right: &DMatrix<T>) -> Optio
     }
     Some(solution)
 }
+
+#[cfg(test)]
+mod tests {
+    use nalgebra::dmatrix;
+
+    use super::*;
+
+    #[test]
+    fn the_largest_entry_is_the_pivot() {
+        let solution = solve(&dmatrix![0.0, 2.0; 4.0, 0.0], &dmatrix![6.0; 4.0]).unwrap();
+        assert_eq!(solution, dmatrix![1.0; 3.0]);
+        // x + y = 3 and 1e-20 x + y = 2: without the exchange x is lost
+        let solution = solve(&dmatrix![1e-20, 1.0; 1.0, 1.0], &dmatrix![2.0; 3.0]).unwrap();
+        assert_eq!(solution, dmatrix![1.0; 2.0]);
+        // three equations in which each exchange matters
+        let matrix = dmatrix![1.0, 2.0, 3.0; 2.0, 4.0, 1.0; 4.0, 1.0, 2.0];
+        let expected = dmatrix![1.0, -1.0; 2.0, 0.5; -3.0, 4.0];
+        let solution = solve(&matrix, &(&matrix * &expected)).unwrap();
+        assert!((solution - expected).amax() < 1e-14);
+    }
+
+    #[test]
+    fn singular_and_infinite_systems_have_no_solution() {
+        let right = dmatrix![1.0; 1.0];
+        for matrix in [
+            dmatrix![1.0, 1.0; 1.0, 1.0],
+            dmatrix![0.0, 0.0; 0.0, 0.0],
+            dmatrix![f64::INFINITY, 1.0; 1.0, 1.0],
+            dmatrix![f64::NAN, 1.0; f64::NAN, 1.0],
+        ] {
+            assert_eq!(solve(&matrix, &right), None, "{matrix}");
+        }
+    }
+}

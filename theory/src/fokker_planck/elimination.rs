@@ -144,7 +144,7 @@ struct Wide {
 impl Wide {
     const ZERO: Self = Self { mantissa: 0.0, block: i32::MIN };
 
-    /// The mantissa within 2^-150 and 2^150.
+    /// The mantissa at least 2^-150 and below 2^150, unless it is zero.
     fn normalised(mut self) -> Self {
         while self.mantissa >= 2f64.powi(BLOCK / 2) && self.mantissa.is_finite() {
             self.mantissa *= 2f64.powi(-BLOCK);
@@ -189,10 +189,80 @@ impl Wide {
     /// The number in units of 2^(300 block), zero where it is below the range of doubles.
     fn relative_to(self, block: i32) -> f64 {
         match block.saturating_sub(self.block) {
-            0 => self.mantissa,
             // in single blocks: the power itself may be below the smallest double
             gap if gap <= 4 => (0..gap).fold(self.mantissa, |value, _| value * 2f64.powi(-BLOCK)),
             _ => 0.0,
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::float_cmp)]
+mod tests {
+    use super::{BLOCK, Wide};
+
+    /// A number is `coefficient 2^exponent` to the last bit, coefficient from 1 to 2, with a mantissa in its range.
+    fn assert_is(found: Wide, coefficient: f64, exponent: i32) {
+        let rest = exponent - BLOCK * found.block;
+        assert!((-BLOCK / 2..BLOCK / 2).contains(&rest), "2^{exponent}: block {}", found.block);
+        assert_eq!(found.mantissa, coefficient * 2f64.powi(rest), "2^{exponent}: block {}", found.block);
+    }
+
+    fn wide(coefficient: f64, exponent: i32) -> Wide {
+        Wide { mantissa: coefficient * 2f64.powi(exponent), block: 0 }
+    }
+
+    #[test]
+    fn every_number_has_one_mantissa_and_one_block() {
+        for exponent in [-1000, -450, -449, -200, -151, -150, -149, -1, 0, 1, 149, 150, 200, 449, 450, 1000] {
+            assert_is(wide(1.0, exponent).normalised(), 1.0, exponent);
+            assert_is(wide(1.75, exponent).normalised(), 1.75, exponent);
+        }
+        assert_is(Wide { mantissa: f64::from_bits(1), block: 7 }.normalised(), 1.0, 7 * BLOCK - 1074);
+        assert_eq!(Wide::ZERO.normalised().mantissa, 0.0);
+    }
+
+    #[test]
+    fn products_and_quotients_are_exact_beyond_the_range_of_doubles() {
+        for own in [-150, -20, 0, 20, 149] {
+            for other in [-1000, -700, -601, -600, -599, -300, -1, 0, 1, 290] {
+                // 1.25 1.5 = 1.875
+                let factor = 1.5 * 2f64.powi(other);
+                assert_is(wide(1.25, own).times(factor), 1.875, own + other);
+                assert_is(wide(1.875, own).over(factor), 1.25, own - other);
+            }
+            assert_is(wide(1.25, own).times(f64::from_bits(1)), 1.25, own - 1074);
+            assert_is(wide(1.25, own).over(f64::from_bits(1)), 1.25, own + 1074);
+        }
+        // 2^-3000, factor by factor, and back
+        let down = (0..10).fold(wide(1.0, 0), |number, _| number.times(2f64.powi(-300)));
+        assert_is(down, 1.0, -3000);
+        assert_is((0..10).fold(down, |number, _| number.over(2f64.powi(-300))), 1.0, 0);
+    }
+
+    #[test]
+    fn zero_adds_nothing_to_a_number_of_any_size() {
+        let small = wide(1.5, 0).times(2f64.powi(-900)).times(2f64.powi(-900));
+        let large = wide(1.0, 0).over(2f64.powi(-900)).over(2f64.powi(-900));
+        for zero in [Wide::ZERO, large.times(0.0), Wide::ZERO.times(2f64.powi(-700)), Wide::ZERO.over(2f64.powi(-700))]
+        {
+            assert_is(small.plus(zero), 1.5, -1800);
+            assert_is(zero.plus(small), 1.5, -1800);
+            assert_eq!(zero.plus(zero).mantissa, 0.0);
+        }
+        // 2^149 + 2^150 across the border of two blocks; what is far below leaves no trace
+        assert_is(wide(1.0, 149).plus(wide(1.0, 150).normalised()), 1.5, 150);
+        assert_is(large.plus(small), 1.0, 1800);
+    }
+
+    #[test]
+    fn numbers_return_to_doubles_down_to_the_smallest() {
+        let number = Wide { mantissa: 1.5 * 2f64.powi(149), block: -4 };
+        // 1.5 2^(149 - 1200): 2^-1074 is the smallest double
+        assert_eq!(number.relative_to(0), f64::from_bits(3 << 22));
+        assert_eq!(number.relative_to(-3), 1.5 * 2f64.powi(-151));
+        assert_eq!(number.relative_to(-4), number.mantissa);
+        assert_eq!(number.relative_to(1), 0.0);
+        assert_eq!(Wide::ZERO.relative_to(5), 0.0);
     }
 }

@@ -275,14 +275,14 @@ impl GridFokkerPlanck {
 
     /// Refuses a law whose inflow is not its outflow in every cell: rates below the normal range of doubles have lost digits.
     fn require_balance(&self, law: &DVector<f64>) -> Result<()> {
-        // in the order of one, as far as doubles allow
-        let unit = law.max().recip() / self.largest_exit_rate().max(f64::MIN_POSITIVE);
+        // factors of at most one: only what is far below the largest flow leaves the range of doubles
+        let (fastest, law) = (self.largest_exit_rate().max(f64::MIN_POSITIVE), law.unscale(law.max()));
         let mut inflow: DVector<f64> = DVector::zeros(law.len());
         for (from, to, rate) in self.transitions() {
-            inflow[to] += rate * unit * law[from];
+            inflow[to] += rate / fastest * law[from];
         }
         for (cell, &arriving) in inflow.iter().enumerate() {
-            let leaving = self.exit_rates[cell] * unit * law[cell];
+            let leaving = self.exit_rates[cell] / fastest * law[cell];
             if (arriving - leaving).abs() > 1e-10 * leaving + f64::MIN_POSITIVE {
                 return Err(TheoryError::Overflow { what: "the span of the rates on the grid" });
             }
@@ -309,8 +309,7 @@ impl GridFokkerPlanck {
     /// ```
     pub fn stationary(&self) -> Result<GridDensity> {
         // a common factor does not matter, but keeps the pivots in range
-        let scale = self.largest_exit_rate();
-        let scale = if scale > 0.0 { scale.recip().min(f64::MAX) } else { 1.0 };
+        let scale = self.largest_exit_rate().recip().min(f64::MAX);
         let null = self.elimination(0.0, scale)?.null_vector()?;
         let law = DVector::from_fn(null.len(), |cell, _| null[self.order(cell)]);
         self.require_balance(&law)?;
@@ -353,7 +352,7 @@ fn exponential_fitting(velocity: f64, sides: [f64; 2], kappa: f64, width: f64) -
     let diffusion = logarithmic_mean(sides[0], sides[1]) / kappa;
     let advection = effective / width;
     // an empty face, or a drift that outruns its diffusion beyond the range of doubles: upwinding
-    let peclet = if diffusion > 0.0 { width * effective / diffusion } else { f64::INFINITY * effective.signum() };
+    let peclet = if diffusion > 0.0 { width * effective / diffusion } else { f64::INFINITY.copysign(effective) };
     if peclet.abs() < 1.0 {
         let rate = diffusion / width / width;
         return [rate * bernoulli(-peclet), rate * bernoulli(peclet)];
@@ -374,4 +373,75 @@ fn logarithmic_mean(x: f64, y: f64) -> f64 {
     }
     let ratio = 0.5 * (y - x) / middle;
     if ratio == 0.0 { middle } else { middle * ratio / ratio.atanh() }
+}
+
+#[cfg(test)]
+#[allow(clippy::float_cmp)]
+mod tests {
+    use nalgebra::{DMatrix, dmatrix, dvector};
+
+    use super::{Grid, GridFokkerPlanck, logarithmic_mean, without_cross_term};
+    use crate::error::TheoryError;
+    use crate::fokker_planck::Axis;
+
+    /// Two cells with the rates of leaving either.
+    fn pair(forward: f64, backward: f64) -> GridFokkerPlanck {
+        let grid = Grid::new(&[Axis::new(0.0, 2.0, 2).unwrap()]).unwrap();
+        let mut rates = vec![[0.0; 8]; 2];
+        (rates[0][0], rates[1][1]) = (forward, backward);
+        GridFokkerPlanck { grid, rates, exit_rates: vec![forward, backward] }
+    }
+
+    #[test]
+    fn a_law_out_of_balance_is_refused_in_any_unit() {
+        // p_1 / p_0 = forward / backward, to 1e-10, also where both flows are a small part of the largest rate
+        let ratio = 3e-6;
+        for unit in [1e-160, 1.0, 1e160] {
+            let equation = pair(ratio * unit, unit);
+            for mass in [1e-100, 1.0, 1e100] {
+                let check = |error: f64| equation.require_balance(&(dvector![1.0, ratio * (1.0 + error)] * mass));
+                for error in [0.0, 1e-11, -1e-11] {
+                    assert!(check(error).is_ok(), "{unit:e} {mass:e} {error:e}");
+                }
+                for error in [1e-9, -1e-9, 1.0] {
+                    let refused = matches!(check(error), Err(TheoryError::Overflow { .. }));
+                    assert!(refused, "{unit:e} {mass:e} {error:e}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_cross_term_leaves_the_axes_nothing_less_than_zero() {
+        let left =
+            |matrix: DMatrix<f64>, ratio| without_cross_term(&matrix, matrix[(0, 1)], ratio, &dvector![0.25, -0.5]);
+        // a_x = 4 - 1.5 2, a_y = 1.25 - 1.5 / 2
+        assert_eq!(left(dmatrix![4.0, 1.5; 1.5, 1.25], 2.0).unwrap(), [1.0, 0.5]);
+        // degenerate up to roundings, on its own grid, whatever its size
+        for size in [1e-6, 1.0, 1e6] {
+            let matrix = |excess: f64| dmatrix![1.0, 1.0 + excess; 1.0 + excess, 1.0] * size;
+            for excess in [0.0, 1e-13] {
+                assert_eq!(left(matrix(excess), 1.0).unwrap(), [0.0, 0.0], "{size:e} {excess:e}");
+            }
+            assert!(matches!(left(matrix(1e-9), 1.0), Err(TheoryError::CrossDiffusion { .. })), "{size:e}");
+        }
+        // h_x/h_y between |D_xy| / D_yy = 3 / 2.5 and D_xx / |D_xy| = 6 / 3
+        for ratio in [1.0, 1.19, 2.01] {
+            match left(dmatrix![6.0, 3.0; 3.0, 2.5], ratio) {
+                Err(TheoryError::CrossDiffusion { ratio: given, lowest_ratio, highest_ratio, .. }) => {
+                    assert_eq!((given, lowest_ratio, highest_ratio), (ratio, 1.2, 2.0));
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!(left(dmatrix![6.0, 3.0; 3.0, 2.5], 1.5).is_ok());
+    }
+
+    #[test]
+    fn the_logarithmic_mean_with_nothing_is_nothing() {
+        assert!((logarithmic_mean(1.0, std::f64::consts::E) - (std::f64::consts::E - 1.0)).abs() < 1e-15);
+        for other in [0.0, f64::from_bits(1), f64::MIN_POSITIVE, 1.0, f64::MAX] {
+            assert_eq!((logarithmic_mean(0.0, other), logarithmic_mean(other, 0.0)), (0.0, 0.0), "{other:e}");
+        }
+    }
 }

@@ -102,8 +102,8 @@ impl HeavyTail {
         } else if grown > 1e-8 {
             grown.ln_1p() * (1.0 + 0.5 * self.confinement / self.quadratic)
         } else {
-            // ln(1+g)/g = 1 - g/2 + g^2/3 leaves no 0/0 as d1 -> 0
-            (1.0 - grown * (0.5 - grown / 3.0)) * (0.5 * self.confinement + self.quadratic) * square
+            // ln(1+g)/g = 1 - g/2, to a third of g^2, leaves no 0/0 as d1 -> 0
+            (1.0 - 0.5 * grown) * (0.5 * self.confinement + self.quadratic) * square
         };
         Ok(-exponent - self.log_normaliser)
     }
@@ -158,7 +158,7 @@ impl HeavyTail {
     /// ```
     pub fn tail_exponent(&self) -> Result<f64> {
         let exponent = 2.0 + self.confinement / self.quadratic;
-        if self.quadratic > 0.0 && exponent.is_finite() {
+        if exponent.is_finite() {
             return Ok(exponent);
         }
         Err(TheoryError::Infinite { what: "the tail exponent: Gaussian tails fall faster than any power" })

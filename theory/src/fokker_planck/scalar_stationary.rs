@@ -145,7 +145,7 @@ impl<B: Fn(f64) -> f64, D: Fn(f64) -> f64> ScalarStationaryLaw<B, D> {
         }
         let panels = self.exponents.len() - 1;
         let fraction = (point - self.low) / (self.high - self.low);
-        let panel = ((fraction * panels as f64).floor() as usize).min(panels - 1);
+        let panel = (fraction * panels as f64).floor() as usize;
         let exponent = self.exponents[panel] + self.integral(self.edge(panel, panels), point)?;
         Ok(exponent - self.diffusion_at(point)?.ln() - self.log_normaliser)
     }

@@ -164,8 +164,8 @@ impl GridFokkerPlanck {
             let mut power = values.clone();
             let mut mixture = &power * weight;
             let mut count = 0.0;
-            // beyond the mode the weights fall faster than a geometric series
-            while count < piece || weight > f64::EPSILON * f64::EPSILON * total {
+            // up to the mode the weights rise; beyond it they fall faster than a geometric series
+            while weight > f64::EPSILON * f64::EPSILON * total {
                 count += 1.0;
                 weight *= piece / count;
                 power = self.advanced(&power, rate.recip());
@@ -187,4 +187,25 @@ fn restore_mass(values: &mut DVector<f64>) -> Result<()> {
     }
     values.unscale_mut(mass);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use nalgebra::dvector;
+
+    use super::restore_mass;
+    use crate::error::TheoryError;
+
+    #[test]
+    fn roundings_are_taken_out_of_the_mass_and_nothing_larger_is() {
+        for error in [0.0, 1e-15, -1e-13, 5e-13] {
+            let mut values = dvector![0.25, 0.75] * (1.0 + error);
+            restore_mass(&mut values).unwrap();
+            assert!((values - dvector![0.25, 0.75]).amax() < 2e-16, "{error:e}");
+        }
+        for error in [1e-11, -1e-11, 1.0, -1.0, f64::INFINITY, f64::NAN] {
+            let refused = restore_mass(&mut (dvector![0.25, 0.75] * (1.0 + error)));
+            assert!(matches!(refused, Err(TheoryError::NotConverged { .. })), "{error:e}");
+        }
+    }
 }

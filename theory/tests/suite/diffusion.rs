@@ -2,7 +2,7 @@
 
 use langevin_theory::diffusion::{DiffusionStart, PowerLaw, displacement, exponent_by_window, local_exponent};
 use langevin_theory::discrete::{ModeLaw, ModeMap};
-use langevin_theory::{Result, Steps};
+use langevin_theory::{Result, Steps, TheoryError};
 use proptest::prelude::*;
 
 use crate::problems::stable_mode;
@@ -94,6 +94,38 @@ proptest! {
         let curve: Vec<(f64, f64)> = (1..40).map(|step| (f64::from(step * 3), alpha * f64::from(step * 3).powf(c))).collect();
         let fit = PowerLaw::fit(&curve).unwrap();
         prop_assert!((fit.exponent - c).abs() < 1e-12 && (fit.prefactor / alpha - 1.0).abs() < 1e-11 && fit.residual < 1e-12);
+    }
+}
+
+#[test]
+fn the_local_exponent_is_read_from_the_neighbours_of_a_step() {
+    // |Delta|^2 at 1, 2, 3, 4 steps; the value at the step itself does not enter
+    let curve = |steps: Steps| Ok([f64::NAN, 1.0, 8.0, 27.0, 64.0 * 8.0][steps.0 as usize]);
+    // at the first step from 1 and 2, then from 1 and 3, 2 and 4
+    for (k, expected) in [(1, 3.0), (2, 3.0), (3, 6.0)] {
+        let found = local_exponent(curve, Steps(k)).unwrap();
+        assert!((found - expected).abs() < 1e-14, "{k}: {found}");
+    }
+}
+
+#[test]
+fn short_windows_keep_their_exponent() {
+    // ln k differs in the sixth digit: deviations from the mean are taken before products
+    let curve: Vec<(f64, f64)> = (0..7).map(|index| 1e6 + f64::from(index)).map(|k| (k, k.powf(1.25))).collect();
+    let fit = PowerLaw::fit(&curve).unwrap();
+    assert!((fit.exponent - 1.25).abs() < 1e-7, "{}", fit.exponent);
+    // two points are enough: 5 k^3
+    let fit = PowerLaw::fit(&[(2.0, 40.0), (4.0, 320.0)]).unwrap();
+    assert!((fit.exponent - 3.0).abs() < 1e-14 && (fit.prefactor - 5.0).abs() < 1e-13 && fit.residual < 1e-14);
+}
+
+#[test]
+fn points_that_are_not_positive_are_named() {
+    for bad in [0.0, -1.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN] {
+        for (expected, point) in [("steps", (bad, 1.0)), ("displacement", (3.0, bad))] {
+            let error = PowerLaw::fit(&[(1.0, 1.0), point, (2.0, 3.0)]).unwrap_err();
+            assert!(matches!(error, TheoryError::InvalidValue { name, .. } if name == expected), "{bad}: {error}");
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use langevin_theory::{Hyperparameters, Steps, TheoryError};
 use proptest::prelude::*;
 
 use crate::comparison::close_relative;
+use crate::double_double::{Dd, Matrix};
 use crate::oscillator::problem;
 
 proptest! {
@@ -82,4 +83,42 @@ fn too_many_steps_are_refused() {
     let error = displacement_equation17(&sgd, &[mode], reading, &[Steps(1), Steps(u64::MAX)]).unwrap_err();
     assert!(matches!(error, TheoryError::InvalidValue { name: "steps", .. }), "{error}");
     assert!(displacement_equation17(&sgd, &[], reading, &[]).unwrap().is_empty());
+}
+
+#[test]
+fn the_longest_sum_is_the_one_of_the_message() {
+    let sgd = Hyperparameters::new(0.1, 0.9, 0.0, 1).unwrap();
+    let mode = LangevinMode::new(&sgd, 1.0, 1.0).unwrap();
+    let sum = |count| displacement_equation17(&sgd, &[mode], DisplacementReading::StepsAsTime, &[Steps(count)]);
+    assert!(sum(20_000_000).unwrap()[0] > 0.0);
+    let message = sum(20_000_001).unwrap_err().to_string();
+    assert_eq!(message, "steps is 20000001; it must be at most 20000000 for equation (17)");
+}
+
+/// Correlations of many slow steps add up to little: t + 2 sum (t - k) C(eta k) against the same sum with 106 bits, in units
+/// of time that differ by 2^60.
+#[test]
+fn nearly_cancelling_sums_keep_their_digits() {
+    const COUNT: u32 = 20_000;
+    // a period of 1600 steps and a decay over 8000
+    let (eta, beta) = (f64::exp2(-10.0), 1.0 - f64::exp2(-12.0));
+    let h = f64::exp2(-16.0) / eta;
+    let product = Dd::from(eta) * (Dd::ONE + Dd::from(beta));
+    let (friction, square) = ((Dd::ONE - Dd::from(beta)) / product, Dd::from(2.0 * h) / product);
+    let (friction, square) = (friction * Dd::from(eta), square * Dd::from(eta) * Dd::from(eta));
+    let rows = [[Dd::ZERO, Dd::ONE], [-square, -(friction + friction)]];
+    let step = Matrix::from_fn(2, 2, |i, j| rows[i][j]).exponential();
+    let (mut power, mut expected) = (Matrix::identity(2), Dd::from(f64::from(COUNT)));
+    for k in 1..COUNT {
+        power = power.times(&step);
+        expected = expected + Dd::from(2.0 * f64::from(COUNT - k)) * power.at(1, 1);
+    }
+    for unit in [1.0, f64::exp2(60.0)] {
+        let sgd = Hyperparameters::new(eta * unit, beta, 0.0, 1).unwrap();
+        let mode = LangevinMode::new(&sgd, h / unit, 1.0).unwrap();
+        let found =
+            displacement_equation17(&sgd, &[mode], DisplacementReading::StepsAsTime, &[Steps(u64::from(COUNT))]);
+        let found = found.unwrap()[0] / (sgd.learning_rate().powi(2) * mode.velocity_variance());
+        close_relative("(17)", found, expected.value(), 8.0).unwrap();
+    }
 }

@@ -154,6 +154,20 @@ fn the_current_without_kappa_is_refuted() {
     }
 }
 
+#[test]
+fn a_law_of_another_dimension_is_refused() {
+    let equation = LinearFokkerPlanck::new(dmatrix![1.0], dvector![0.0], dmatrix![1.0], 1.0).unwrap();
+    let plane = start();
+    let shape = |error: TheoryError| matches!(error, TheoryError::Shape { .. });
+    for point in [dvector![0.3], dvector![0.3, 0.4]] {
+        assert!(shape(equation.current_velocity(&plane, &point).unwrap_err()));
+        assert!(shape(equation.current(&plane, &point).unwrap_err()));
+        let (rest, still) = (dvector![0.0], dmatrix![0.0]);
+        assert!(shape(equation.relative_residual(&plane, &rest, &still, &point).unwrap_err()));
+    }
+    assert!(shape(equation.moment_rates(&plane).unwrap_err()));
+}
+
 // ---- orders in space --------------------------------------------------------------------------------------------------
 
 #[test]
@@ -467,6 +481,47 @@ fn the_free_energy_does_not_increase() {
     }
 }
 
+/// Cells of length 1 from 0, with D = 1, without drift: rates of 1 between neighbours.
+fn unit_cells(cells: u32) -> GridFokkerPlanck {
+    GridFokkerPlanck::new(&line(0.0, f64::from(cells), cells as usize), 1.0, |x| x * 0.0, |_| dmatrix![1.0]).unwrap()
+}
+
+#[test]
+fn cells_too_far_to_be_reached_in_a_short_time_have_their_small_probabilities() {
+    // a walk from the reflecting end: p_n = e^{-2 t} (I_n(2 t) + I_{n+1}(2 t)), about t^n / n!
+    let t = 1e-3;
+    let equation = unit_cells(12);
+    let start = GridDensity::point_mass(equation.grid(), &dvector![0.5]).unwrap();
+    let end = equation.evolve(&start, time(t), TimeStepping::Uniformisation).unwrap();
+    let factorial = |n: u32| (1..=n).map(f64::from).product::<f64>();
+    let bessel =
+        |n: u32| (0..4).map(|k| t.powi((n + 2 * k).cast_signed()) / (factorial(k) * factorial(n + k))).sum::<f64>();
+    for n in 0..=8 {
+        let expected = (-2.0 * t).exp() * (bessel(n) + bessel(n + 1));
+        let found = end.values()[n as usize];
+        assert!((found / expected - 1.0).abs() < 1e-9, "{n}: {found:e} {expected:e}");
+    }
+}
+
+#[test]
+fn long_times_in_whole_pieces_up_to_the_limit_of_uniformisation() {
+    // two cells that exchange mass at rate 1: the difference is e^{-2 t}
+    let equation = unit_cells(2);
+    let start = GridDensity::point_mass(equation.grid(), &dvector![0.5]).unwrap();
+    for t in [1.0, 400.0, 400.5, 800.0, 1e6] {
+        let end = equation.evolve(&start, time(t), TimeStepping::Uniformisation).unwrap();
+        let difference = (-2.0 * t).exp();
+        let expected = dvector![0.5 * (1.0 + difference), 0.5 * (1.0 - difference)];
+        assert!((end.values() - expected).amax() < 1e-14, "{t}: {}", end.values());
+    }
+    let grid = line(0.0, 2.0, 2);
+    let twice = GridFokkerPlanck::new(&grid, 1.0, |x| x * 0.0, |_| dmatrix![2.0]).unwrap();
+    match twice.evolve(&start, time(500_001.0), TimeStepping::Uniformisation).unwrap_err() {
+        TheoryError::StepTooLong { step, limit, .. } => assert_eq!((step, limit), (500_001.0, 5e5)),
+        error => panic!("{error}"),
+    }
+}
+
 // ---- shape of the generator -------------------------------------------------------------------------------------------
 
 #[test]
@@ -501,6 +556,56 @@ fn wells_far_apart_share_the_mass() {
     let left: f64 = law.values().rows(0, 1500).sum() * grid.cell_volume();
     assert!((left - 0.5).abs() < 1e-9, "{left}");
     assert_eq!(law.values()[1500], 0.0);
+}
+
+#[test]
+fn a_step_of_the_potential_is_a_ratio_of_densities_however_high() {
+    // exponential fitting: p_1 / p_0 = e^w with w = kappa h c / a, here the drift at the face
+    let law = |steps: &[f64]| {
+        let grid = line(0.0, steps.len() as f64 + 1.0, steps.len() + 1);
+        let drift = |x: &DVector<f64>| dvector![steps[x[0].round() as usize - 1]];
+        let equation = GridFokkerPlanck::new(&grid, 1.0, drift, |_| dmatrix![1.0]).unwrap();
+        equation.stationary().unwrap().values().clone()
+    };
+    for w in [1.0, 300.0, 450.0, 500.0, 650.0, 700.0] {
+        let (up, down) = (law(&[w]), law(&[-w]));
+        let expected = (-w).exp();
+        assert!((up[0] / up[1] / expected - 1.0).abs() < 1e-13, "{w}: {up}");
+        assert!((down[1] / down[0] / expected - 1.0).abs() < 1e-13, "{w}: {down}");
+        // beyond the barrier the well is as deep as before, and its neighbour three times as probable
+        let wells = law(&[-w, w, 3f64.ln()]);
+        for (cell, expected) in [1.0, expected, 1.0, 3.0].into_iter().enumerate() {
+            assert!((wells[cell] / wells[0] / expected - 1.0).abs() < 1e-13, "{w}: {wells}");
+        }
+    }
+}
+
+#[test]
+fn the_stationary_law_has_no_unit_of_time() {
+    let on = |unit: f64| {
+        let grid = line(-5.0, 5.0, 40);
+        let equation = GridFokkerPlanck::new(&grid, 2.0, |x| -x * unit, |_| dmatrix![unit]).unwrap();
+        equation.stationary().unwrap().values().clone()
+    };
+    let reference = on(1.0);
+    for unit in [1e-290, 1e-150, 1e150, 1e300] {
+        let law = on(unit);
+        assert!(law.iter().zip(&reference).all(|(found, expected)| (found / expected - 1.0).abs() < 1e-12), "{unit:e}");
+    }
+}
+
+#[test]
+fn the_upper_ends_belong_to_the_last_cells() {
+    let (first, second) = (Axis::new(-2.0, 3.0, 5).unwrap(), Axis::new(0.5, 2.5, 4).unwrap());
+    assert_eq!((first.low(), first.high(), second.low(), second.high()), (-2.0, 3.0, 0.5, 2.5));
+    let grid = Grid::new(&[first, second]).unwrap();
+    for (point, cell) in
+        [([-2.0, 0.5], 0), ([3.0, 0.5], 4), ([2.9, 0.9], 4), ([-2.0, 2.5], 15), ([3.0, 2.5], 19), ([-1.0, 1.0], 6)]
+    {
+        assert_eq!(grid.cell_of(&dvector![point[0], point[1]]), Some(cell), "{point:?}");
+    }
+    let corner = GridDensity::point_mass(&grid, &dvector![3.0, 2.5]).unwrap();
+    assert_eq!(corner.mean().as_slice(), [2.5, 2.25]);
 }
 
 #[test]
@@ -563,6 +668,76 @@ fn heavy_tails_have_the_moments_they_say() {
     assert!((exponent + 8.0 * 10f64.ln()).abs() < 1e-9, "{exponent}");
 }
 
+#[test]
+fn heavy_tails_have_the_densities_of_named_laws() {
+    // without drift: Cauchy of width s = (d0/d1)^{1/2}, density s / (pi (s^2 + x^2)), also where x^2 is no double
+    for (d0, d1) in [(3.0, 0.25), (0.5, 8.0), (1e-3, 1e-3)] {
+        let law = HeavyTail::new(0.0, 1.0, d0, d1).unwrap();
+        let width = f64::sqrt(d0 / d1);
+        for x in [1e-5, 0.1, 1.0, 30.0, 1e100, 1e160, 1e200, 1e300] {
+            let relative: f64 = x / width;
+            // ln(1 + r^2) = 2 ln r + ln(1 + r^-2)
+            let grown = if relative > 1.0 {
+                2.0 * relative.ln() + (relative.recip() * relative.recip()).ln_1p()
+            } else {
+                (relative * relative).ln_1p()
+            };
+            let expected = -(std::f64::consts::PI * width).ln() - grown;
+            let found = law.log_density(x).unwrap();
+            assert!((found - expected).abs() < 1e-14 * (1.0 + expected.abs()), "{d0} {d1} {x:e}: {found} {expected}");
+        }
+        // close to the maximum: -x^2 / s^2, where it is far above the roundings
+        let near = 1e-5 * width;
+        let drop = law.log_density(near).unwrap() - law.log_density(0.0).unwrap();
+        assert!((drop / -1e-10 - 1.0).abs() < 1e-4, "{drop:e}");
+    }
+    // constant noise: normal with variance d0 / (kappa a)
+    for (a, kappa, d0) in [(2.0, 3.0, 0.5), (0.1, 1.0, 4.0)] {
+        let (law, variance) = (HeavyTail::new(a, kappa, d0, 0.0).unwrap(), d0 / (kappa * a));
+        for x in [0.0, 0.3, 2.0, 500.0] {
+            let expected = -0.5 * (x * x / variance + (std::f64::consts::TAU * variance).ln());
+            let found = law.log_density(x).unwrap();
+            assert!((found - expected).abs() < 1e-14 * (1.0 + expected.abs()), "{x}: {found} {expected}");
+        }
+    }
+    // nearly constant noise, far out: kappa a (x^2 / 2 - d1 x^4 / 4) / d0, with d1 x^2 / d0 small, and d1 x^2 / d0 of the Ito term
+    let (confinement, d1, x) = (2.0, 7e-15, 1e3);
+    let law = HeavyTail::new(confinement, 1.0, 1.0, d1).unwrap();
+    let drop = law.log_density(0.0).unwrap() - law.log_density(x).unwrap();
+    let (gaussian, bend) = (confinement * x * x / 2.0, confinement * d1 * x.powi(4) / 4.0);
+    assert!((drop - gaussian + bend).abs() < 1e-2 * bend, "{} {bend}", drop - gaussian);
+}
+
+#[test]
+fn a_tail_exponent_beyond_the_doubles_is_refused() {
+    for (a, d1) in [(1.0, 1e-310), (1e300, 1e-10)] {
+        let law = HeavyTail::new(a, 1.0, 1.0, d1).unwrap();
+        assert!(matches!(law.tail_exponent(), Err(TheoryError::Infinite { .. })));
+    }
+    assert_eq!(HeavyTail::new(1.0, 1.0, 1.0, 0.125).unwrap().tail_exponent().unwrap(), 10.0);
+}
+
+#[test]
+fn quadrature_holds_up_to_both_ends_and_names_a_diffusion_that_is_none() {
+    // an oscillator between walls: ln p = -kappa x^2 / 2 + const
+    let law = ScalarStationaryLaw::new(3.0, -1.0, 2.0, |x| -x, |_| 1.0).unwrap();
+    let top = law.log_density(0.0).unwrap();
+    for x in [-1.0, -0.999, 0.7, 1.999, 2.0] {
+        let drop = law.log_density(x).unwrap() - top;
+        assert!((drop + 1.5 * x * x).abs() < 1e-12, "{x}: {drop}");
+    }
+    for outside in [-1.0 - 1e-15, 2.0 + 1e-15, f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        assert!(matches!(law.log_density(outside), Err(TheoryError::InvalidValue { name: "point", .. })), "{outside}");
+    }
+    assert!((law.expectation(|_| 1.0).unwrap() - 1.0).abs() < 1e-12);
+    for bad in [-1.0, 0.0, f64::INFINITY, f64::NEG_INFINITY] {
+        match ScalarStationaryLaw::new(1.0, -1.0, 1.0, |x| -x, |_| bad).map(|_| ()) {
+            Err(TheoryError::InvalidValue { name, value, .. }) => assert_eq!((name, value), ("diffusion", bad)),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
 // ---- Theorem 3 --------------------------------------------------------------------------------------------------------
 
 #[test]
@@ -588,6 +763,35 @@ fn the_constructed_potential_is_stationary_and_wrong_ones_are_not() {
     let rotational =
         ModifiedPotential::new(KAPPA, drift, diffusion, potential, |x| dvector![x[1], -x[0]], 1.0).unwrap();
     assert!(rotational.gradient_error(&dvector![0.3, -0.4]).unwrap() > 0.1);
+}
+
+#[test]
+fn both_terms_of_the_stationarity_scale_as_they_say() {
+    // b = -x, D = 1, Psi = c x^2 / 2: j = (c - 1) x, div j = c - 1, kappa j Psi' = kappa (c - 1) c x^2
+    for kappa in [0.5, 1.0, 3.0] {
+        let c = 2.5;
+        let potential = |x: &DVector<f64>| 0.5 * c * x[0] * x[0];
+        let claim = ModifiedPotential::new(kappa, |x| -x, |_| dmatrix![1.0], potential, |x| x * c, 1.0).unwrap();
+        let x = 0.75;
+        let check = claim.stationarity(&dvector![x]).unwrap();
+        assert!((check.divergence - (c - 1.0)).abs() < 1e-12, "{check:?}");
+        assert!((check.along_gradient - kappa * (c - 1.0) * c * x * x).abs() < 1e-12, "{check:?}");
+        assert!((check.scale - check.divergence - check.along_gradient).abs() < 1e-12, "{check:?}");
+    }
+}
+
+#[test]
+fn differences_are_good_on_the_length_over_which_the_potential_changes() {
+    // Psi = sin(x / l): the error of sixth order is (1/64)^6 / 140, below the roundings over the step
+    for length in [1e-6, 0.3, 1.0, 50.0, 64.0, 1e6] {
+        let potential = |x: &DVector<f64>| (x[0] / length).sin() * length;
+        let gradient = |x: &DVector<f64>| dvector![(x[0] / length).cos()];
+        let claim = ModifiedPotential::new(1.0, |x| -x, |_| dmatrix![1.0], potential, gradient, length).unwrap();
+        for x in [-1.0, 0.2, 2.0] {
+            let error = claim.gradient_error(&dvector![x * length]).unwrap();
+            assert!(error < 1e-12, "{length:e} {x}: {error:e}");
+        }
+    }
 }
 
 #[test]

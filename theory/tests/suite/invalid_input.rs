@@ -282,3 +282,22 @@ proptest! {
         }
     }
 }
+
+/// The reason of a quantity that does not exist has the name of the error's variant.
+#[test]
+fn undefined_quantities_have_reasons_with_names() {
+    let what = "";
+    let reasons = [
+        (TheoryError::Unstable { rate_times_curvature: 4.0, limit: 3.8 }, "unstable"),
+        (TheoryError::Uncontrollable { what }, "uncontrollable"),
+        (TheoryError::Singular { what }, "singular"),
+        (TheoryError::Overflow { what }, "overflow"),
+        (TheoryError::Infinite { what }, "infinite"),
+        (TheoryError::NoExactLaw { what }, "no-exact-law"),
+        (TheoryError::NotConverged { what, iterations: 1 }, "not-converged"),
+        (TheoryError::NoDigitsLeft { what, doublings: 1 }, "no-digits-left"),
+    ];
+    for (error, reason) in reasons {
+        assert_eq!(error.undefined_reason(), Some(reason));
+    }
+}

@@ -1,6 +1,6 @@
 //! The SDE on a whole quadratic: Lyapunov equation, decomposition A = (D + Q) U, transients, means, entropy production.
 
-use langevin_theory::langevin::{LangevinLaw, LangevinMode, NoiseModel};
+use langevin_theory::langevin::{LangevinLaw, LangevinMode, NoiseModel, Oscillator};
 use langevin_theory::{Hyperparameters, Quadratic, Steps, TheoryError, Time};
 use nalgebra::{DMatrix, DVector, dmatrix, dvector};
 use proptest::prelude::*;
@@ -415,4 +415,61 @@ fn the_mean_in_a_flat_direction_keeps_its_start() {
         // the neglected restoring force is 1e-14 of the displacement
         assert!((later[1] - position).abs() <= 1e-13 && (later[3] - velocity).abs() <= 1e-13, "{later} {position}");
     }
+}
+
+/// Near the minimum of one direction, also of a loss that has none in another, the velocity keeps the digits of the distance.
+#[test]
+fn the_mean_near_a_minimum_keeps_the_distance() {
+    let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 1).unwrap();
+    for (unit, null) in [(1.0, 1.0), (f64::exp2(40.0), 0.0), (f64::exp2(-40.0), 0.0), (1.0, 0.0)] {
+        let loss = Quadratic::new(dmatrix![2.0, 0.0; 0.0, 0.0], dmatrix![2.0 * unit; null]).unwrap();
+        let law = LangevinLaw::new(&loss, &sgd, NoiseModel::ProportionalToHessian(1.0)).unwrap();
+        let step = Oscillator::new(&sgd, 2.0).propagator(time(0.25));
+        for distance in [unit * f64::exp2(-30.0), -unit * f64::exp2(-30.0)] {
+            let mean = law.mean(&dvector![unit + distance, 0.0], &dvector![0.0, 0.0], time(0.25)).unwrap();
+            close_relative("velocity", mean[2], step[1][0] * distance, 8.0).unwrap();
+            close_relative("position", mean[0], unit + step[0][0] * distance, 2.0).unwrap();
+        }
+    }
+}
+
+#[test]
+fn without_noise_no_entropy_is_produced() {
+    let loss = Quadratic::new(dmatrix![2.0, 0.5; 0.5, 1.0], dmatrix![0.0; 0.0]).unwrap();
+    let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 4).unwrap();
+    let law = LangevinLaw::new(&loss, &sgd, NoiseModel::Covariance(DMatrix::zeros(2, 2))).unwrap();
+    assert_eq!(law.entropy_production_with_parity().unwrap(), 0.0);
+}
+
+/// The example of the documentation, 8/75, in any unit of the noise.
+#[test]
+fn entropy_production_does_not_depend_on_the_size_of_the_noise() {
+    let loss = Quadratic::new(dmatrix![2.0, 0.0; 0.0, 1.0], dmatrix![0.0; 0.0]).unwrap();
+    let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 4).unwrap();
+    for power in [-200, -60, 0, 60, 200] {
+        let noise = NoiseModel::Covariance(dmatrix![1.0, 0.5; 0.5, 1.0] * f64::exp2(f64::from(power)));
+        let production = LangevinLaw::new(&loss, &sgd, noise).unwrap().entropy_production_with_parity().unwrap();
+        assert!((production - 8.0 / 75.0).abs() < 1e-14, "2^{power}: {production}");
+    }
+}
+
+/// Noise in two directions of 48, rotated at random: the others explore nothing and produce nothing, whatever rounding
+/// leaves of their noise.
+#[test]
+fn directions_without_noise_produce_no_entropy() {
+    let basis = DMatrix::from_fn(48, 48, |i, j| ((7 * i + 3 * j + i * j) as f64).sin()).qr().q();
+    let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 4).unwrap();
+    let mut curvatures = DVector::from_fn(48, |i, _| 1.0 + 0.25 * i as f64);
+    curvatures.swap_rows(1, 4);
+    let mut noise = DMatrix::zeros(48, 48);
+    noise.view_mut((0, 0), (2, 2)).copy_from(&dmatrix![1.0, 0.5; 0.5, 1.0]);
+    let rotated = |matrix: &DMatrix<f64>| {
+        let product = &basis * matrix * basis.transpose();
+        (&product + product.transpose()) * 0.5
+    };
+    let loss = Quadratic::new(rotated(&DMatrix::from_diagonal(&curvatures)), DMatrix::zeros(48, 1)).unwrap();
+    let law = LangevinLaw::new(&loss, &sgd, NoiseModel::Covariance(rotated(&noise))).unwrap();
+    // curvatures 2 and 1 as in the example
+    let production = law.entropy_production_with_parity().unwrap();
+    assert!((production - 8.0 / 75.0).abs() < 1e-13, "{production}");
 }

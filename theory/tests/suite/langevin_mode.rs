@@ -209,3 +209,27 @@ proptest! {
 fn oscillates(oscillator: &Oscillator) -> f64 {
     f64::from(u8::from(oscillator.damping() == langevin_theory::langevin::Damping::Underdamped))
 }
+
+/// After a hundred million steps of a learning rate that is no binary fraction, the displacement has the phase of eta k and
+/// not of its rounding: 2 V (1 - a) / omega^2 with a from an exponential of 106 bits.
+#[test]
+fn a_displacement_after_many_periods_keeps_its_phase() {
+    let (eta, beta, h) = (0.1, 1.0 - 1e-9, 0.1);
+    let sgd = Hyperparameters::new(eta, beta, 0.0, 1).unwrap();
+    let mode = LangevinMode::new(&sgd, h, 1.0).unwrap();
+    let drift = crate::oscillator::exact_drift(&sgd, h);
+    let mut compared = 0;
+    for steps in 123_456_789..123_456_829 {
+        let time = Dd::from(eta) * Dd::from(steps as f64);
+        let position = drift.scaled(-time).exponential().at(0, 0);
+        // nearer to its start than half the amplitude
+        if position.value() >= 0.45 {
+            continue;
+        }
+        compared += 1;
+        let square = Dd::from(2.0 * h) / (Dd::from(eta) * (Dd::ONE + Dd::from(beta)));
+        let expected = ((Dd::ONE - position) / square).value() * 2.0 * mode.velocity_variance();
+        close_relative("displacement", mode.displacement(Steps(steps)).unwrap(), expected, 16.0).unwrap();
+    }
+    assert!(compared > 10);
+}

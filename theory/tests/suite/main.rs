@@ -20,6 +20,7 @@ mod documentation;
 mod double_double;
 mod equation17;
 mod fokker_planck;
+mod gradient_noise;
 mod invalid_input;
 mod langevin_law;
 mod langevin_mode;

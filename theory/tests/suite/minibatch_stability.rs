@@ -211,6 +211,28 @@ fn minima_keep_their_digits_for_nearly_parallel_features() {
     for weight in law.minimum_ridge().iter() {
         assert!((weight - 1.0).abs() < 4.0 * f64::EPSILON, "{weight:e}");
     }
+    // and weights that differ: 3 and -2
+    let data = LeastSquares::new(dmatrix![1.0, 1.0; 1.0, 1.0 + small], dmatrix![1.0; 1.0 - 2.0 * small]).unwrap();
+    let law = MinibatchLaw::new(&data, &sgd, Sampling::WithReplacement).unwrap();
+    for (weight, expected) in law.minimum_ridge().iter().zip([3.0, -2.0]) {
+        assert!((weight - expected).abs() < 1e-14, "{weight:e}");
+    }
+}
+
+/// Two samples whose squares are powers of two, one at a time, without momentum: the variance is 16 eta / (5 - 17 eta / 2), whose
+/// denominator is exact, at parts in 10^7 and in 10^3 of the limit.
+#[test]
+fn variances_keep_their_digits_near_the_limit() {
+    let data = LeastSquares::new(dmatrix![1.0; 2.0], dmatrix![5.0; 0.0]).unwrap();
+    for bits in [10, 16, 26] {
+        let unit = 2f64.powi(-bits);
+        let eta = (10.0 / 17.0 / unit).floor() * unit;
+        let sgd = Hyperparameters::new(eta, 0.0, 0.0, 1).unwrap();
+        let law = MinibatchLaw::new(&data, &sgd, Sampling::WithReplacement).unwrap();
+        let found = law.stationary_position_in_eigenbasis(0).unwrap()[(0, 0)];
+        let expected = 16.0 * eta / (5.0 - 8.5 * eta);
+        assert!((found / expected - 1.0).abs() < 1e-14, "{bits}: {found:e}, expected {expected:e}");
+    }
 }
 
 /// A residual is zero only where it is within rounding of its own terms, whatever the size of the features.

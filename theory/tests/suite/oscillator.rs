@@ -222,3 +222,38 @@ fn dampings_have_their_names() {
         assert_eq!(damping.name(), format!("{damping:?}").to_lowercase());
     }
 }
+
+/// g(t) -> t as t -> 0, down to the smallest doubles, at every damping.
+#[test]
+fn a_kick_moves_by_the_time_at_first() {
+    let sgd = sgd(1e5, 0.5);
+    let critical = 0.25 / 3e5;
+    for h in [0.0, 0.5 * critical, critical, 2.0 * critical, 1e3 * critical] {
+        for t in [5e-324, 1e-320, f64::MIN_POSITIVE, 1e-300] {
+            assert_eq!(Oscillator::new(&sgd, h).propagator(time(t))[0][1], t, "h = {h:e}");
+        }
+    }
+}
+
+/// Without curvature a kick moves by 1 / (2 gamma) in the end, up to the longest time.
+#[test]
+fn a_kick_without_curvature_stops() {
+    let oscillator = Oscillator::new(&sgd(0.1, 0.0), 0.0);
+    for t in [10.0, 1e100, f64::MAX] {
+        let moved = oscillator.propagator(time(t))[0][1];
+        assert!((moved * 2.0 * oscillator.gamma() - 1.0).abs() < 4.0 * f64::EPSILON, "{moved} at {t:e}");
+    }
+}
+
+/// A curvature off the border by a part in 10^9 is told from it, however small the friction.
+#[test]
+fn the_border_of_critical_damping_is_sharp() {
+    for power in [-2, -10, -20, -26] {
+        let friction = f64::exp2(f64::from(power));
+        let beta = 1.0 - friction;
+        let critical = friction * friction / (2.0 * (1.0 + beta));
+        let damping = |h: f64| Oscillator::new(&sgd(1.0, beta), h).damping();
+        assert_eq!(damping(critical * (1.0 - 1e-9)), Damping::Overdamped, "beta = 1 - 2^{power}");
+        assert_eq!(damping(critical * (1.0 + 1e-9)), Damping::Underdamped, "beta = 1 - 2^{power}");
+    }
+}

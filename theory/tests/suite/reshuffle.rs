@@ -198,3 +198,31 @@ fn gaussian_features_at_their_limit() {
         assert!((found - expected).abs() <= 8.0 * f64::EPSILON * expected, "{distance:e}: {found} {expected}");
     }
 }
+
+/// Sets of batches drawn so far, with the batch that follows: 6 + 6 for two batches of two of four samples, 15 + 90 + 15 for
+/// three of six. Each carries d(2d+3) columns through a map of the size 2d.
+#[test]
+fn work_is_counted() {
+    assert_eq!(ReshuffledLaw::multiplications(4, 2, 1), 12.0 * 5.0 * 2.0 * 8.0);
+    assert_eq!(ReshuffledLaw::multiplications(6, 2, 2), 120.0 * 14.0 * 2.0 * 64.0);
+}
+
+/// Two samples, one at a time: the epoch is theta -> a theta + c with one a and two c. Its stationary mean is far from the
+/// minimum, and a displacement knows nothing of that.
+#[test]
+fn displacements_of_two_samples() {
+    let (eta, x, y) = (0.3, [1.0, 2.0], [1.0, -1.5]);
+    let data = LeastSquares::new(dmatrix![x[0]; x[1]], dmatrix![y[0]; y[1]]).unwrap();
+    let sgd = Hyperparameters::new(eta, 0.0, 0.0, 1).unwrap();
+    let law = ReshuffledLaw::new(&data, &sgd).unwrap();
+    let (a, b) = (x.map(|x| 1.0 - eta * x * x), [eta * x[0] * y[0], eta * x[1] * y[1]]);
+    let (both, kicks) = (a[0] * a[1], [a[1] * b[0] + b[1], a[0] * b[1] + b[0]]);
+    let variance = (0.5 * (kicks[0] - kicks[1])).powi(2) / (1.0 - both * both);
+    let (mean, minimum) = (0.5 * (kicks[0] + kicks[1]) / (1.0 - both), (x[0] * y[0] + x[1] * y[1]) / 5.0);
+    assert!((mean - minimum).powi(2) > 0.1 * variance);
+    let found = law.displacement(0, &[0, 1, 2, 5]).unwrap();
+    for (found, epochs) in found.into_iter().zip([0, 1, 2, 5]) {
+        let expected = 2.0 * variance * (1.0 - both.powi(epochs));
+        assert!((found - expected).abs() <= 1e-12 * variance, "{found} after {epochs}, expected {expected}");
+    }
+}

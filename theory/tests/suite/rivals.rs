@@ -4,8 +4,8 @@
 use langevin_theory::discrete::{ConstantNoiseLaw, ModeMap};
 use langevin_theory::minibatch::MinibatchLaw;
 use langevin_theory::rivals::{
-    BatchNoise, ExactConstantNoise, ExactMinibatch, Jastrzebski, Kuhn, Kunin, Liu, Mandt, Prediction, Rival,
-    RivalProblem, Silence, Yaida, Ziyin, catalogue, truth,
+    BatchNoise, ExactConstantNoise, ExactMinibatch, ExactReshuffled, Jastrzebski, Kuhn, Kunin, Liu, Mandt, Prediction,
+    Rival, RivalProblem, Silence, Yaida, Ziyin, catalogue, truth,
 };
 use langevin_theory::{Hyperparameters, LeastSquares, Sampling, Steps, gradient_noise};
 use nalgebra::{DMatrix, DVector, dmatrix};
@@ -369,6 +369,19 @@ proptest! {
             for value in [found.speed, found.potential_energy, found.kinetic_energy].into_iter().flatten() {
                 prop_assert!(value.is_finite() && value >= 0.0, "{}: {value}", rival.id());
             }
+            // a squared step is eta^2 v^2; where there is no velocity, it is the displacement after one
+            if let (Ok(speed), Ok(kinetic)) = (found.speed, found.kinetic_energy) {
+                let square = speed / problem.hyperparameters().learning_rate().powi(2);
+                close_relative("kinetic energy", kinetic, 0.5 * problem.hyperparameters().mass() * square, 1e3)?;
+            }
+            if let (Ok(speed), Err(Silence::NoVelocity), Ok(curve)) =
+                (found.speed, &found.velocity_variance, &found.displacement)
+            {
+                close_relative("one step", speed, curve[0], 1e3)?;
+            }
+            if rival.id() == "mandt" {
+                prop_assert!(found.speed.is_ok());
+            }
             let limit = rival.learning_rate_limit(&problem).unwrap();
             prop_assert!(limit.is_err() || limit.is_ok_and(|limit| limit > 0.0));
         }
@@ -381,6 +394,26 @@ fn names_are_unique_and_complete() {
     for (index, rival) in rivals.iter().enumerate() {
         assert!(rivals[..index].iter().all(|other| other.id() != rival.id() && other.name() != rival.name()));
         assert!(rival.citation().contains("20") && !rival.assumptions().is_empty(), "{}", rival.id());
+    }
+    let ids = [
+        "mandt",
+        "jastrzebski-isotropic",
+        "jastrzebski-hessian",
+        "kunin-assumption-3",
+        "kunin-true-noise",
+        "kunin-midpoint",
+        "liu",
+        "ziyin",
+        "yaida",
+        "kuhn",
+    ];
+    assert_eq!(rivals.iter().map(|rival| rival.id()).collect::<Vec<_>>(), ids);
+    let truths: [&dyn Rival; 3] = [&ExactMinibatch, &ExactConstantNoise, &ExactReshuffled];
+    for rival in rivals.iter().map(|rival| &**rival).chain(truths) {
+        // several words each
+        let texts = [rival.name(), rival.citation()];
+        assert!(texts.iter().chain(rival.assumptions()).all(|text| text.contains(' ')), "{}", rival.id());
+        assert!(!rival.assumptions().is_empty());
     }
 }
 
