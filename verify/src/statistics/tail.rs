@@ -35,25 +35,26 @@ pub fn binomial(trials: u64, probability: f64, k: u64) -> (f64, f64) {
     }
     let choose = libm::lgamma(n + 1.0) - libm::lgamma(x + 1.0) - libm::lgamma(n - x + 1.0);
     let here = (choose + x * p.ln() + (n - x) * (-p).ln_1p()).exp();
-    let sum = |ratio: &dyn Fn(f64) -> f64, last: f64| {
-        let (mut total, mut term, mut step) = (1.0, 1.0, 0.0);
-        while step < last && term > 1e-17 * total {
-            term *= ratio(step);
+    // until a term no longer changes the sum; the ratio is zero at the last outcome
+    let sum = |ratio: &dyn Fn(f64) -> f64| {
+        let (mut total, mut term, mut step) = (1.0, ratio(0.0), 1.0);
+        while total + term > total {
             total += term;
+            term *= ratio(step);
             step += 1.0;
         }
         total
     };
     if x >= n * p {
-        let above = here * sum(&|step| (n - x - step) / (x + step + 1.0) * (p / q), n - x);
+        let above = here * sum(&|step| (n - x - step) / (x + step + 1.0) * (p / q));
         ((1.0 - above + here).clamp(0.0, 1.0), above.min(1.0))
     } else {
-        let below = here * sum(&|step| (x - step) / (n - x + step + 1.0) * (q / p), x);
+        let below = here * sum(&|step| (x - step) / (n - x + step + 1.0) * (q / p));
         (below.min(1.0), (1.0 - below + here).clamp(0.0, 1.0))
     }
 }
 
-/// The x at which a decreasing tail takes a value, by bisection inside a bracket.
+/// The least x at which a decreasing tail is at most a value, by bisection inside a bracket.
 pub fn inverse(tail: impl Fn(f64) -> f64, probability: f64, low: f64, high: f64) -> f64 {
     let (mut low, mut high) = (low, high);
     for _ in 0..200 {
@@ -77,11 +78,7 @@ pub fn normal_quantile_above(probability: f64) -> f64 {
 
 /// t with P(T > t) = probability, for a probability in (0, 1/2].
 pub fn student_quantile_above(degrees: f64, probability: f64) -> f64 {
-    let mut high = 10.0;
-    while student_above(degrees, high) > probability && high < 1e15 {
-        high *= 4.0;
-    }
-    inverse(|t| student_above(degrees, t), probability, 0.0, high)
+    inverse(|t| student_above(degrees, t), probability, 0.0, 1e15)
 }
 
 #[cfg(test)]

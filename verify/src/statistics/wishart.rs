@@ -52,16 +52,13 @@ struct LogDeterminant {
     d: usize,
     half: f64,
     mean: f64,
-    spread: f64,
 }
 
 impl LogDeterminant {
     fn new(d: usize, count: u64) -> Self {
         let half = 0.5 * count as f64;
         let mean = (0..d).map(|i| digamma(half - 0.5 * i as f64) + std::f64::consts::LN_2).sum();
-        // the trigamma function is about 1/x; only the search for the minimum uses it
-        let spread = (0..d).map(|i| 1.0 / (half - 0.5 * i as f64)).sum::<f64>().sqrt();
-        Self { d, half, mean, spread }
+        Self { d, half, mean }
     }
 
     /// log E exp(s (log det W - mean)).
@@ -70,20 +67,26 @@ impl LogDeterminant {
             - log_gamma(self.d, self.half)
     }
 
+    /// The generating function is finite above minus this.
+    fn smallest(&self) -> f64 {
+        self.half - 0.5 * (self.d - 1) as f64
+    }
+
     /// Bounds on the tails (below, above) of the departure from the mean.
     fn tails(&self, departure: f64) -> [f64; 2] {
-        let smallest = self.half - 0.5 * (self.d - 1) as f64;
-        let scale = 1.0 / self.spread;
-        let below = log_tail(|s| self.cumulant(s), departure, -scale, smallest);
-        let above = log_tail(|s| self.cumulant(s), departure, scale, 1e3 * scale * scale + 1e6 * scale);
+        let scale = self.half.sqrt();
+        let below = log_tail(|s| self.cumulant(s), departure, -scale, self.smallest());
+        let above = log_tail(|s| self.cumulant(s), departure, scale, f64::INFINITY);
         [below.exp(), above.exp()]
     }
 
     /// Departures with at most this probability below and above.
     fn bounds(&self, probability: f64) -> [f64; 2] {
-        let reach = 40.0 * self.spread + 40.0 * self.spread * self.spread;
-        let low = inverse(|x| -self.tails(x)[0], -probability, -reach, 0.0);
-        let high = inverse(|x| self.tails(x)[1], probability, 0.0, reach);
+        // the bound at any one s has fallen to the probability here, so the least one has
+        let reach = |s: f64| (self.cumulant(s) - probability.ln()) / s;
+        let s = 0.5 * self.smallest();
+        let low = inverse(|x| -self.tails(x)[0], -probability, reach(-s), 0.0);
+        let high = inverse(|x| self.tails(x)[1], probability, 0.0, reach(s));
         [low, high]
     }
 }
@@ -116,8 +119,11 @@ pub fn determinant_p_value(scatter: &DMatrix<f64>, count: u64) -> f64 {
 }
 
 /// The ratio minus 1 of the geometric mean variance that [`determinant`] finds: another covariance shifts log det W by its
-/// log-determinant, exactly.
+/// log-determinant, exactly. Infinite for fewer states than dimensions.
 pub fn determinant_resolution(d: usize, count: u64, rates: Rates) -> f64 {
+    if count < d as u64 {
+        return f64::INFINITY;
+    }
     let law = LogDeterminant::new(d, count);
     let [low, high] = law.bounds(0.5 * rates.alpha);
     let [weak, strong] = law.bounds(1.0 - rates.power);
@@ -143,20 +149,19 @@ impl LikelihoodRatio {
             - s * n * d * (1.0 - n.ln())
     }
 
+    /// The generating function is finite below this. (It is NaN, no bound, from 1/(2 first) on.)
+    fn limit(&self) -> f64 {
+        0.5 * (1.0 - (self.d as f64 - 1.0) / self.count)
+    }
+
     /// log of the bound on P(T >= t).
     fn above(&self, t: f64) -> f64 {
-        let limit = (0.5 * (1.0 - (self.d as f64 - 1.0) / self.count)).min(0.5 / self.first);
-        log_tail(|s| self.cumulant(s), t, 1.0 / self.spread(), limit)
+        log_tail(|s| self.cumulant(s), t, 1.0, self.limit())
     }
 
     /// log of the bound on P(T <= t).
     fn below(&self, t: f64) -> f64 {
-        log_tail(|s| self.cumulant(s), t, -1.0 / self.spread(), 1e6)
-    }
-
-    /// T is about chi-square of d(d+1)/2 degrees; only searches use that.
-    fn spread(&self) -> f64 {
-        ((self.d * (self.d + 1)) as f64).sqrt()
+        log_tail(|s| self.cumulant(s), t, -1.0, 1e6)
     }
 }
 
@@ -210,26 +215,24 @@ fn stein_loss(scatter: &DMatrix<f64>, n: f64) -> f64 {
 
 /// The t with P(T >= t) at most alpha.
 fn likelihood_threshold(law: &LikelihoodRatio, alpha: f64) -> f64 {
-    let degrees = 0.5 * law.spread().powi(2);
-    let reach = 4.0 * degrees - 8.0 * alpha.ln();
+    // the bound at any one s has fallen to alpha here, so the least one has
+    let s = 0.5 * law.limit();
+    let reach = (law.cumulant(s) - alpha.ln()) / s;
     inverse(|t| law.above(t), alpha.ln(), 0.0, reach)
 }
 
-/// The excess or deficit of the variance of one direction that [`likelihood_ratio`] finds with the stated power, the larger
-/// of both.
+/// The excess of the variance of one direction that [`likelihood_ratio`] finds with the stated power. (A deficit of the same
+/// size is found more often.) Infinite for fewer states than dimensions.
 pub fn likelihood_ratio_resolution(d: usize, count: u64, rates: Rates) -> f64 {
+    if count < d as u64 {
+        return f64::INFINITY;
+    }
     let law = |first: f64| LikelihoodRatio { d, count: count as f64, first };
     let threshold = likelihood_threshold(&law(1.0), rates.alpha);
-    let missed = |first: f64| law(first).below(threshold);
-    let allowed = (1.0 - rates.power).ln();
-    // seldom missed beyond the root
-    let reach = (100.0 * threshold / count as f64).sqrt() + 100.0 * threshold / count as f64;
-    let excess = inverse(|delta| missed(1.0 + delta), allowed, 0.0, reach);
-    let deficit = inverse(|delta| missed(1.0 - delta), allowed, 0.0, reach.min(1.0 - 1e-9));
-    excess.max(deficit)
+    inverse(|log| law(log.exp()).below(threshold), (1.0 - rates.power).ln(), 0.0, 40.0).exp_m1()
 }
 
-/// Number of states at which a resolution, falling with the number, reaches an effect.
+/// Number of states at which a resolution, falling with the number, reaches an effect, to one in a thousand; 2^40 at most.
 pub fn count_for(effect: f64, resolution: impl Fn(u64) -> f64) -> u64 {
     let mut high = 16_u64;
     while resolution(high) > effect && high < 1 << 40 {
@@ -306,8 +309,28 @@ mod tests {
 
     #[test]
     fn the_excess_has_its_loss() {
-        for delta in [1e-6, 0.01, 0.5, 3.0, 40.0] {
+        for delta in [1e-6, 0.01, 0.5, 2.0, 3.0, 40.0] {
             assert!((excess_of(loss(delta)) / delta - 1.0).abs() < 1e-4, "{delta}");
+        }
+    }
+
+    /// At the resolution the bound on the misses is 1 - power, and a variance that is too small by as much is missed less
+    /// often. (There is none to compare where the resolution exceeds 1.)
+    #[test]
+    fn a_deficit_is_found_more_often_than_the_excess() {
+        for d in [1_usize, 2, 7] {
+            for count in [d as u64, d as u64 + 1, 30, 1000, 1_000_000] {
+                for rates in [RATES, Rates { alpha: 0.2, power: 0.6 }, Rates { alpha: 0.2, power: 1.0 - 1e-6 }] {
+                    let law = |first: f64| LikelihoodRatio { d, count: count as f64, first };
+                    let threshold = likelihood_threshold(&law(1.0), rates.alpha);
+                    let resolution = likelihood_ratio_resolution(d, count, rates);
+                    let missed = law(1.0 + resolution).below(threshold);
+                    assert!((missed / (1.0 - rates.power).ln() - 1.0).abs() < 1e-6, "{missed} at {d} {count}");
+                    if resolution < 1.0 {
+                        assert!(law(1.0 - resolution).below(threshold) < missed, "{d} {count} {rates:?}");
+                    }
+                }
+            }
         }
     }
 
