@@ -234,11 +234,11 @@ pub fn likelihood_ratio_resolution(d: usize, count: u64, rates: Rates) -> f64 {
 
 /// Number of states at which a resolution, falling with the number, reaches an effect, to one in a thousand; 2^40 at most.
 pub fn count_for(effect: f64, resolution: impl Fn(u64) -> f64) -> u64 {
-    let mut high = 16_u64;
+    let (mut low, mut high) = (0_u64, 16);
     while resolution(high) > effect && high < 1 << 40 {
+        low = high;
         high *= 2;
     }
-    let mut low = high / 2;
     while high - low > high / 1000 + 1 {
         let middle = low.midpoint(high);
         if resolution(middle) > effect {
