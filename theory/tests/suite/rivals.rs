@@ -417,6 +417,20 @@ fn names_are_unique_and_complete() {
     }
 }
 
+/// The relation of variances is one of one time, with energies.
+#[test]
+fn fluctuation_dissipation_has_energies_and_no_displacement() {
+    let data = LeastSquares::new(dmatrix![1.0; 2.0; -1.0; 0.5], dmatrix![1.0; 0.0; 1.0; 1.0]).unwrap();
+    let sgd = Hyperparameters::new(0.1, 0.5, 0.0, 2).unwrap();
+    let problem =
+        RivalProblem::new(&data, &sgd, Sampling::WithReplacement, BatchNoise::Minibatch, vec![Steps(1)]).unwrap();
+    let exact = ExactMinibatch.predict(&problem).unwrap();
+    let measured = problem.with_velocity_variances(exact.velocity_variance.unwrap()).unwrap();
+    let found = Yaida.predict(&measured).unwrap();
+    assert!((found.potential_energy.unwrap() / exact.potential_energy.unwrap() - 1.0).abs() < 1e-12);
+    assert_eq!(found.displacement, Err(Silence::NotAddressed));
+}
+
 #[test]
 fn epochs_matter_only_where_there_are_some() {
     let data = LeastSquares::new(dmatrix![1.0; 2.0; -1.0; 0.5], dmatrix![1.0; 0.0; 1.0; 1.0]).unwrap();
@@ -449,6 +463,10 @@ fn the_law_of_reshuffled_epochs_is_a_truth() {
     let (both, first, second) = (problem(0..2), problem(0..1), problem(1..2));
     assert_eq!(truth(&both).id(), "exact-reshuffled");
     assert!((variance(&both) / (variance(&first) + variance(&second)) - 1.0).abs() < 1e-12);
+    let found = truth(&both).predict(&both).unwrap();
+    let square: f64 = found.velocity_variance.unwrap().iter().sum();
+    assert!((found.speed.unwrap() / (0.01 * square) - 1.0).abs() < 1e-12);
+    assert!((found.kinetic_energy.unwrap() / (0.5 * sgd.mass() * square) - 1.0).abs() < 1e-12);
     let limit = truth(&both).learning_rate_limit(&both).unwrap().unwrap();
     let stable = |rate: f64| truth(&both).predict(&both.with_rates(rate, 0.5).unwrap()).unwrap().speed.is_ok();
     assert!(stable(limit * (1.0 - 1e-8)) && !stable(limit * (1.0 + 1e-8)), "{limit}");
