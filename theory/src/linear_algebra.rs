@@ -421,6 +421,8 @@ pub(crate) fn decreasing_root(
         let middle = 0.5 * (low + high);
         let radius = (tolerance * (bisections + 1.0 - step).exp2() - 0.5 * (high - low)).max(0.0);
         let secant = (value_high * low - value_low * high) / (value_high - value_low);
+        // values near the largest double have none
+        let secant = if low <= secant && secant <= high { secant } else { middle };
         let towards_middle = (middle - secant).signum();
         let shift = truncation * (high - low).powi(2);
         let perturbed = if shift <= (middle - secant).abs() { secant + towards_middle * shift } else { middle };

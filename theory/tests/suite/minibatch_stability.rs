@@ -108,6 +108,17 @@ proptest! {
     }
 }
 
+/// One sample has no curvature noise: the search climbs to the classical edge, where the noise that rounding leaves begins to
+/// count, and does not step over the edge.
+#[test]
+fn one_sample_is_limited_by_the_mean_alone() {
+    let data = LeastSquares::new(dmatrix![1.5618931154024094], dmatrix![1.0]).unwrap();
+    let sgd = Hyperparameters::new(0.1, 0.9856479233244221, 0.0, 1).unwrap();
+    let law = MinibatchLaw::new(&data, &sgd, Sampling::WithReplacement).unwrap();
+    let expected = 2.0 * 1.9856479233244221 / 1.5618931154024094_f64.powi(2);
+    assert!((law.learning_rate_limit().unwrap().unwrap() / expected - 1.0).abs() < 4e-12);
+}
+
 #[test]
 fn a_full_batch_is_limited_by_the_mean_alone() {
     let data = LeastSquares::new(dmatrix![1.0, 0.5; 0.2, 1.0; -1.0, 0.3], dmatrix![1.0; 0.0; 2.0]).unwrap();
