@@ -74,3 +74,39 @@ pub(crate) fn transposed_product(left: &DMatrix<f64>, right: &DMatrix<f64>) -> D
 fn view(matrix: &DMatrix<f64>) -> MatRef<'_, f64> {
     MatRef::from_column_major_slice(matrix.as_slice(), matrix.nrows(), matrix.ncols())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// I - 2 u u^T/u^2 with u = (1, 2, ..., 8), and the matrix with the eigenvalues 8, 7, ..., 1 there.
+    fn known() -> (DMatrix<f64>, DVector<f64>, DMatrix<f64>) {
+        let u = DVector::from_fn(8, |i, _| (i + 1) as f64);
+        let vectors = DMatrix::identity(8, 8) - &u * u.transpose() * (2.0 / u.norm_squared());
+        let values = DVector::from_fn(8, |i, _| (8 - i) as f64);
+        (&vectors * DMatrix::from_diagonal(&values) * vectors.transpose(), values, vectors)
+    }
+
+    #[test]
+    fn a_wrong_decomposition_is_noticed() {
+        let (matrix, values, vectors) = known();
+        for scale in [1.0, 1e100, 1e-100] {
+            let (matrix, values) = (&matrix * scale, &values * scale);
+            assert!(reproduces(&matrix, &values, &vectors));
+            for k in 0..8 {
+                // one eigenvalue
+                let mut wrong = values.clone();
+                wrong[k] += 1e-10 * scale;
+                assert!(!reproduces(&matrix, &wrong, &vectors), "{k}");
+                // vectors of a plane turned in it: still orthonormal
+                let mut turned = vectors.clone();
+                let (first, second) = (vectors.column(k).into_owned(), vectors.column((k + 1) % 8).into_owned());
+                turned.set_column(k, &(&first + &second * 1e-10));
+                turned.set_column((k + 1) % 8, &(&second - &first * 1e-10));
+                assert!(!reproduces(&matrix, &values, &turned), "{k}");
+            }
+            // the matrix is reproduced, but not by an orthonormal basis
+            assert!(!reproduces(&matrix, &(&values / 4.0), &(&vectors * 2.0)));
+        }
+    }
+}
