@@ -22,7 +22,7 @@ use crate::network::{Loss, Network};
 use crate::tensor::{Device, Kind, Tensor, without_gradients};
 
 /// Bytes that kept graphs may take, by estimate.
-const MOST_KEPT: usize = 1 << 30;
+const MOST_KEPT: usize = 1 << 31;
 
 /// Numbers that a graph of two differentiations holds for each number that layers put out: the output, its gradient, and what the operations
 /// between keep beside them (windows of a pooling, masks).
