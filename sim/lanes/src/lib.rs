@@ -199,8 +199,6 @@ pub trait Lanes: Copy + Send + Sync + 'static {
     fn spread_half_sums(self, a: [Self::F; 2]) -> [Self::F; 2];
     /// The halves of `low` added, in lanes 0 to 3; those of `high`, in lanes 4 to 7.
     fn add_halves(self, low: Self::F, high: Self::F) -> Self::F;
-    /// The low halves of both, and the high halves of both.
-    fn exchange_halves(self, a: Self::F, b: Self::F) -> [Self::F; 2];
     /// Lanes 2 `part` and 2 `part` + 1, four times.
     #[inline(always)]
     fn repeat_quarter(self, a: Self::F, part: usize) -> Self::F {

@@ -97,10 +97,6 @@ impl Lanes for Portable {
         std::array::from_fn(|k| if k < HALF { low[k] + low[k + HALF] } else { high[k - HALF] + high[k] })
     }
     #[inline(always)]
-    fn exchange_halves(self, a: Self::F, b: Self::F) -> [Self::F; 2] {
-        [[a[0], a[1], a[2], a[3], b[0], b[1], b[2], b[3]], [a[4], a[5], a[6], a[7], b[4], b[5], b[6], b[7]]]
-    }
-    #[inline(always)]
     fn select(self, mask: Self::U, set: Self::F, clear: Self::F) -> Self::F {
         std::array::from_fn(|k| if mask[k] >> 63 == 1 { set[k] } else { clear[k] })
     }

@@ -92,8 +92,6 @@ impl Lanes for Avx512 {
             [_mm512_shuffle_f64x2::<0x50>(sums, sums), _mm512_shuffle_f64x2::<0xFA>(sums, sums)]
         };
         add_halves(low: __m512d, high: __m512d) -> __m512d = halves(low, high);
-        exchange_halves(a: __m512d, b: __m512d) -> [__m512d; 2] =
-            [_mm512_shuffle_f64x2::<0x44>(a, b), _mm512_shuffle_f64x2::<0xEE>(a, b)];
         select(mask: __m512i, set: __m512d, clear: __m512d) -> __m512d =
             _mm512_mask_blend_pd(_mm512_movepi64_mask(mask), clear, set);
         bits(a: __m512d) -> __m512i = _mm512_castpd_si512(a);
@@ -230,7 +228,6 @@ impl Lanes for Avx2 {
         };
         add_halves(low: Self::F, high: Self::F) -> Self::F =
             Halves(_mm256_add_pd(low.0, low.1), _mm256_add_pd(high.0, high.1));
-        exchange_halves(a: Self::F, b: Self::F) -> [Self::F; 2] = [Halves(a.0, b.0), Halves(a.1, b.1)];
         select(mask: Self::U, set: Self::F, clear: Self::F) -> Self::F = Halves(
             _mm256_blendv_pd(clear.0, set.0, _mm256_castsi256_pd(mask.0)),
             _mm256_blendv_pd(clear.1, set.1, _mm256_castsi256_pd(mask.1)),

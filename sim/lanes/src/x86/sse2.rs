@@ -110,8 +110,6 @@ impl Lanes for Sse2 {
             _mm_add_pd(high[0], high[2]),
             _mm_add_pd(high[1], high[3]),
         ];
-        exchange_halves(a: Self::F, b: Self::F) -> [Self::F; 2] =
-            [[a[0], a[1], b[0], b[1]], [a[2], a[3], b[2], b[3]]];
         select(mask: Self::U, set: Self::F, clear: Self::F) -> Self::F = {
             // the highest bit all over its lane
             let signs = [0, 1, 2, 3].map(
@@ -246,7 +244,7 @@ mod tests {
             lanes.bits(a),
         ];
         let mut bits = vec![lanes.sum(a).to_bits(), lanes.sum(b).to_bits()];
-        let halves = lanes.spread_half_sums([a, b]).into_iter().chain(lanes.exchange_halves(a, b));
+        let halves = lanes.spread_half_sums([a, b]);
         for value in floats.into_iter().chain(sums).chain(halves).chain(lanes.spread_quarter_sums(a)) {
             let mut stored = [0.0; LANES];
             lanes.store(value, &mut stored);
