@@ -4,6 +4,7 @@ use std::path::Path;
 
 use langevin_verify::statistics::chains::tail_index;
 
+use super::explained::{Explained, ModeFacts};
 use crate::curvature::Objective;
 use crate::directions::read_directions;
 use crate::error::Result;
@@ -46,6 +47,8 @@ pub struct Effects {
     pub alignment_slope: f64,
     /// Cosine between Q' Sigma Q and diag rho.
     pub alignment_cosine: f64,
+    /// What the assumptions explain; nothing without a mode that has a stationary law.
+    pub explained: Option<Explained>,
 }
 
 impl Effects {
@@ -60,7 +63,8 @@ impl Effects {
         let factor = crate::experiment::noise_factor(training.sampling, samples, sgd)?;
         let ends = curvature_at_end(point, folder, device)?;
         let epoch = (samples / sgd.batch_size()).max(1);
-        let modes = (0..curvature.eigenvalues.len())
+        let mut facts = Vec::new();
+        let modes: Vec<ModeEffects> = (0..curvature.eigenvalues.len())
             .map(|direction| {
                 let h = curvature.eigenvalues[direction] + sgd.weight_decay();
                 let mode = Recorded::new(&track.position[direction], &track.velocity[direction], sgd.momentum());
@@ -69,6 +73,17 @@ impl Effects {
                 let mass = 0.5 * sgd.learning_rate() * (1.0 + sgd.momentum());
                 let noise = mode.noise(h);
                 let (_, variance) = moments(&noise);
+                let rho = curvature.eigenvalues[direction];
+                let mean_curvature = 0.5 * (rho + ends[direction]);
+                let (_, with_mean) = moments(&mode.noise(mean_curvature + sgd.weight_decay()));
+                facts.push(ModeFacts {
+                    curvature: rho,
+                    mean_curvature,
+                    strength: factor * curvature.noise_along(direction),
+                    strength_along: [variance, with_mean],
+                    position,
+                    velocity: square,
+                });
                 let fourth = noise.iter().map(|n| n.powi(4)).sum::<f64>() / noise.len() as f64;
                 ModeEffects {
                     stationarity: mode.position_times_gradient / (mass * square),
@@ -85,7 +100,9 @@ impl Effects {
             })
             .collect();
         let (alignment_slope, alignment_cosine) = alignment(curvature);
-        Ok(Self { modes, alignment_slope, alignment_cosine })
+        let anticorrelation = 1.0 - modes.iter().map(|mode| mode.epoch).sum::<f64>() / modes.len() as f64;
+        let explained = Explained::new(&facts, sgd, anticorrelation, epoch)?;
+        Ok(Self { modes, alignment_slope, alignment_cosine, explained })
     }
 }
 

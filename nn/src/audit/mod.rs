@@ -15,8 +15,11 @@
 //! | excess kurtosis of n, index of its tail | 0: Gaussian noise (Assumption 1) |
 //! | slope of ln q'Sigma q over ln rho; cosine between Q' Sigma Q and diag rho | 1: Sigma along H (Assumption 3) |
 //! | correlation of successive n; variance of its sum over an epoch, over that of independent n | 0 and 1: a martingale (E36: reshuffling has neither) |
+//!
+//! For the predictions of Var x and E v^2 of each mode, every assumption also has its share in their squared logarithmic errors.
 
 mod effects;
+mod explained;
 
 use std::path::Path;
 
@@ -29,6 +32,7 @@ use crate::experiment::{
     Draft, ExperimentFile, ExperimentOptions, Track, mark, observed, panel, prepare, run_one, student,
 };
 pub use effects::{Effects, ModeEffects};
+pub use explained::{Explained, ModeFacts, Observed};
 
 /// Runs the audit, or a shard of its networks. Nothing while networks are missing.
 ///
@@ -69,7 +73,77 @@ pub fn run(
         draft.describe(file, &point.curvature);
     }
     modes(&mut draft, &all);
+    explain(&mut draft, &all);
     Ok(Some(draft))
+}
+
+/// Shares of the assumptions in the errors of predictions, and these errors mode by mode.
+fn explain(draft: &mut Draft, all: &[Effects]) {
+    const NAMES: [(&str, &str, &str); explained::ASSUMPTIONS] = [
+        ("alignment", "noise that is not along $H$", "Assumption 3"),
+        ("strength", "noise whose strength changes along the chain", "Assumption 1"),
+        ("curvature", "curvature that changes along the chain", "Assumption 4"),
+        ("independence", "batches that are not independent", "Assumption 1, E36"),
+    ];
+    let Some(all) = all.iter().map(|effects| effects.explained.as_ref()).collect::<Option<Vec<&Explained>>>() else {
+        return;
+    };
+    for (observed_here, id, symbol) in [
+        (Observed::Position, "position", "$\\operatorname{Var}x$"),
+        (Observed::Velocity, "velocity", "$\\mathrm{E}\\,v^2$"),
+    ] {
+        let errors: Vec<f64> = all.iter().map(|network| network.squared_error(observed_here)).collect();
+        let mean = errors.iter().sum::<f64>() / errors.len() as f64;
+        // the share is a ratio of means over networks; its interval is that of the ratio to first order
+        let shares = |part: &dyn Fn(&Explained) -> f64| -> Vec<f64> {
+            let parts: Vec<f64> = all.iter().map(|network| part(network)).collect();
+            let share = parts.iter().sum::<f64>() / errors.iter().sum::<f64>();
+            parts.iter().zip(&errors).map(|(part, error)| share + (part - share * error) / mean).collect()
+        };
+        let sizes: Vec<f64> = errors.iter().map(|error| error.sqrt()).collect();
+        let what = format!("error of the theory in {symbol}: root mean square over modes of ln(measured/predicted)");
+        draft.observations.push(observed(&format!("error-{id}"), &what, &sizes, None, "E27"));
+        for (assumption, (name, words, reference)) in NAMES.into_iter().enumerate() {
+            let what = format!("{symbol}: share of the squared error that is explained by {words}");
+            let shares = shares(&|network| network.shapley_value(observed_here, assumption));
+            draft.observations.push(observed(&format!("error-{id}-{name}"), &what, &shares, None, reference));
+        }
+        let what = format!(
+            "{symbol}: share that these four leave (finite records, gradients that are not linear, a chain that is not stationary)"
+        );
+        let left = shares(&|network| network.left(observed_here));
+        draft.observations.push(observed(&format!("error-{id}-left"), &what, &left, None, "–"));
+    }
+    // modes that have laws in all networks
+    let has = |network: &Explained, mode: usize| network.errors.iter().any(|(found, _)| *found == mode);
+    let common: Vec<usize> = all[0].errors.iter().map(|(mode, _)| *mode).collect();
+    let common: Vec<usize> = common.into_iter().filter(|&mode| all.iter().all(|network| has(network, mode))).collect();
+    let numbers: Vec<f64> = common.iter().map(|mode| (mode + 1) as f64).collect();
+    let mut panels = Vec::new();
+    for (place, title) in ["Var x, measured over predicted", "E v², measured over predicted"].into_iter().enumerate() {
+        let mut panel = panel(title, (Quantity::Mode, false), (Quantity::Ratio, true));
+        let x = draft.keep("explained.mode", numbers.clone());
+        let one = draft.keep("explained.one", vec![1.0; common.len()]);
+        let guide = mark("exact", Role::Guide, Look::Dashes, &x, &one);
+        let lines = [("with all assumptions", Role::Exact), ("with all four given up", Role::Measured)];
+        let marks = lines.into_iter().enumerate().map(|(given_up, (label, role))| {
+            let mean = |mode: usize| {
+                let errors = all.iter().flat_map(|network| &network.errors).filter(|(found, _)| *found == mode);
+                (errors.map(|(_, errors)| errors[given_up][place]).sum::<f64>() / all.len() as f64).exp()
+            };
+            let means = common.iter().map(|&mode| mean(mode)).collect();
+            draft.drawn(&format!("explained.{place}.{given_up}"), (label, role, Look::Points), numbers.clone(), means)
+        });
+        let marks: Vec<_> = marks.collect();
+        panel.marks = [vec![guide], marks].concat();
+        panels.push(panel);
+    }
+    draft.figures.push(FigureRecord {
+        id: "explained".into(),
+        caption: "Predictions from one noise strength under all assumptions, and with what was measured in place of each: geometric means over networks."
+            .into(),
+        panels,
+    });
 }
 
 fn table(all: &[Effects], reshuffled: bool) -> Draft {
@@ -91,7 +165,8 @@ fn table(all: &[Effects], reshuffled: bool) -> Draft {
     };
     Draft {
         about: "What the theory assumes about a network at the end of training. Effects are means over the eigenvectors; intervals are over networks \
-                trained from independent seeds. The spectrum is that of the last network."
+                trained from independent seeds. The last rows say what each assumption costs: by how much the squared error of a prediction falls when the assumption is \
+                given up for what was measured (a mean over the orders in which all four are; negative: the error grows). The spectrum is that of the last network."
             .into(),
         observations: vec![
             row("stationarity", "stationarity: $2\\,\\mathrm{E}[xG]/((1+\\beta)\\eta\\,\\mathrm{E}v^2)$", &mean(|mode| mode.stationarity), Some(1.0), "Yaida 2019"),

@@ -209,7 +209,7 @@ impl<'a> Objective<'a> {
     /// [`NnError::Torch`].
     pub fn gradient(&self, weights: Option<&Tensor>) -> Result<Tensor> {
         let (kind, device) = self.place();
-        let sum = Tensor::zeros(&[self.dimension() as i64], kind, device)?;
+        let mut sum = Tensor::zeros(&[self.dimension() as i64], kind, device)?;
         self.for_chunks(|first, chunk| {
             let weights =
                 weights.map(|weights| weights.part(first as i64..(first + chunk.len()) as i64)).transpose()?;
@@ -224,7 +224,7 @@ impl<'a> Objective<'a> {
                 Some(graph) => Tensor::gradients_again(&[weighted(&graph.losses)?], leaves)?,
                 None => weighted(&self.losses(chunk)?)?.gradients(leaves, false)?,
             };
-            without_gradients(|| sum.alias().add(&Tensor::joined(&gradients)?))
+            sum.add(&Tensor::joined(&gradients)?)
         })?;
         Ok(sum)
     }
@@ -239,8 +239,7 @@ impl<'a> Objective<'a> {
             let detail = format!("vectors of shape {shape:?}; they must be rows of {} numbers", self.dimension());
             return Err(NnError::Input { detail });
         }
-        let (kind, device) = self.place();
-        let sums = Tensor::zeros(&shape, kind, device)?;
+        let mut sums = Vec::new();
         let leaves = self.network.leaves();
         self.for_chunks(|first, chunk| {
             let graph = self.graph(first, chunk)?;
@@ -250,12 +249,20 @@ impl<'a> Objective<'a> {
                 let along = graph.gradient.dot(&block.row(row)?)?;
                 products.push(Tensor::joined(&Tensor::gradients_again(&[along], leaves)?)?);
             }
-            for (row, product) in products.iter().enumerate() {
-                sums.row(row as i64)?.add(product)?;
+            if sums.is_empty() {
+                sums = products;
+                return Ok(());
             }
-            Ok(())
+            sums.iter_mut().zip(&products).try_for_each(|(sum, product): (&mut Tensor, _)| sum.add(product))
         })?;
-        Ok(sums)
+        match sums.as_slice() {
+            [] => {
+                let (kind, device) = self.place();
+                Tensor::zeros(&shape, kind, device)
+            }
+            [product] => product.shaped(&shape),
+            products => Tensor::stacked(products),
+        }
     }
 
     /// g_i . v of every sample, for each row v of a block: rows x samples.

@@ -140,7 +140,7 @@ impl Architecture {
                 let least = 1 << self.widths.len().min(30);
                 Ok(multilayer::small_convolution(image("small-conv with this many channels", least)?, outputs, self))
             }
-            Kind::Vgg { depth, normalised } => Ok(vgg::vgg(depth, normalised, image("VGG", 32)?, outputs)),
+            Kind::Vgg { depth, normalised } => Ok(vgg::vgg(depth, normalised, image("VGG", 2)?, outputs)),
             Kind::ResNet { depth } => Ok(residual::resnet(depth, image("ResNet", 8)?, outputs)),
         }
     }

@@ -1,5 +1,6 @@
 //! VGG (Simonyan and Zisserman 2015), with Torchvision's names and initial values. Images below 64 pixels get one linear layer
-//! instead of the three of ImageNet. There is no dropout: Torchvision's is noise that equation (2) does not have.
+//! instead of the three of ImageNet; below 32, poolings of an image that is one pixel wide already are left out. There is no dropout:
+//! Torchvision's is noise that equation (2) does not have.
 
 use super::Blueprint;
 use super::architecture::LARGE_IMAGE;
@@ -17,6 +18,7 @@ fn stages(depth: u8) -> [&'static [i64]; 5] {
 pub(super) fn vgg(depth: u8, normalised: bool, image: (i64, i64, i64), outputs: i64) -> Blueprint {
     let mut network = Blueprint::default();
     let (mut channels, height, width) = image;
+    let mut side = height.min(width);
     // number of the layer in Torchvision's list, where activations and pooling count
     let mut number = 0;
     for stage in stages(depth) {
@@ -32,7 +34,10 @@ pub(super) fn vgg(depth: u8, normalised: bool, image: (i64, i64, i64), outputs: 
             number += if normalised { 3 } else { 2 };
             channels = next;
         }
-        network.layers.push(Layer::MaxPool { window: 2, stride: 2, padding: 0 });
+        if side > 1 {
+            network.layers.push(Layer::MaxPool { window: 2, stride: 2, padding: 0 });
+            side /= 2;
+        }
         number += 1;
     }
     let initial = (Initial::Normal(0.01), Initial::Constant(0.0));

@@ -48,6 +48,10 @@ fn every_network_takes_small_images() {
         ("resnet18", InputShape::Image(1, 8, 8)),
         ("resnet34", InputShape::Image(3, 32, 32)),
         ("vgg11", InputShape::Image(3, 32, 32)),
+        ("vgg11", InputShape::Image(3, 2, 31)),
+        ("vgg11-bn", InputShape::Image(1, 8, 8)),
+        ("vgg16", InputShape::Image(1, 8, 8)),
+        ("resnet34", InputShape::Image(1, 8, 8)),
         ("vgg16-bn", InputShape::Image(3, 32, 32)),
     ] {
         let blueprint = architecture(name.parse().unwrap()).blueprint(input, 10).unwrap();
