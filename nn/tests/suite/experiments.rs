@@ -75,6 +75,13 @@ fn every_kind_writes_a_record() {
         assert!(observation.effect.is_finite() && observation.interval[0] < observation.interval[1], "{observation:?}");
         assert_eq!(observation.replicates, 3);
         assert!(!found.record.figures.is_empty());
+        if kind == "audit" {
+            for observed in ["position", "velocity"] {
+                let parts = ["alignment", "strength", "curvature", "independence", "left"];
+                let sum: f64 = parts.iter().map(|part| named(&found, &format!("error-{observed}-{part}")).effect).sum();
+                assert!((sum - 1.0).abs() < 1e-9, "shares in the error of {observed} add up to {sum}");
+            }
+        }
     }
 }
 
