@@ -35,31 +35,32 @@ pub(crate) fn symmetric_eigen(matrix: &DMatrix<f64>) -> Option<(DVector<f64>, DM
     )
     .ok()?;
     let values = DVector::from_fn(size, |i, _| values[i]);
-    let finite = values.iter().chain(vectors.iter()).all(|entry| entry.is_finite());
-    (finite && reproduces(matrix, &values, &vectors)).then_some((values, vectors))
+    reproduces(matrix, &values, &vectors).then_some((values, vectors))
 }
 
-/// Whether V D V^T x = A x and V V^T x = x for a few vectors x of random signs. A wrong decomposition passes all of them
+/// Whether all is finite, V D V^T x = A x and V V^T x = x for a few vectors x of random signs. A wrong decomposition passes all of them
 /// only by a coincidence of rounding size; the full products would cost as much as the decomposition.
 fn reproduces(matrix: &DMatrix<f64>, values: &DVector<f64>, vectors: &DMatrix<f64>) -> bool {
     const PROBES: usize = 4;
     let size = matrix.nrows();
     // backward errors are a few roundings of |A| sqrt(d) (measured: below 0.1 of this bound)
     let unit = 16.0 * size as f64 * f64::EPSILON;
+    let finite = values.iter().chain(vectors.iter()).all(|entry| entry.is_finite());
     let mut bits = 0x9e37_79b9_7f4a_7c15_u64;
-    (0..PROBES).all(|_| {
-        let probe = DVector::from_fn(size, |_, _| {
-            bits ^= bits << 13;
-            bits ^= bits >> 7;
-            bits ^= bits << 17;
-            if bits >> 63 == 0 { 1.0 } else { -1.0 }
-        });
-        let coefficients = vectors.tr_mul(&probe);
-        let back = vectors * &coefficients;
-        let image = vectors * coefficients.component_mul(values);
-        let norm = probe.norm();
-        (back - &probe).norm() <= unit * norm && (image - matrix * probe).norm() <= unit * values.amax() * norm
-    })
+    finite
+        && (0..PROBES).all(|_| {
+            let probe = DVector::from_fn(size, |_, _| {
+                bits ^= bits << 13;
+                bits ^= bits >> 7;
+                bits ^= bits << 17;
+                if bits >> 63 == 0 { 1.0 } else { -1.0 }
+            });
+            let coefficients = vectors.tr_mul(&probe);
+            let back = vectors * &coefficients;
+            let image = vectors * coefficients.component_mul(values);
+            let norm = probe.norm();
+            (back - &probe).norm() <= unit * norm && (image - matrix * probe).norm() <= unit * values.amax() * norm
+        })
 }
 
 /// A^T B.
@@ -88,6 +89,15 @@ mod tests {
     }
 
     #[test]
+    fn a_decomposition_has_the_eigenvalues() {
+        let (matrix, values, _) = known();
+        let (found, vectors) = symmetric_eigen(&matrix).unwrap();
+        let ascending = DVector::from_fn(8, |i, _| values[7 - i]);
+        assert!((&found - ascending).amax() <= 64.0 * f64::EPSILON * 8.0);
+        assert!(reproduces(&matrix, &found, &vectors));
+    }
+
+    #[test]
     fn a_wrong_decomposition_is_noticed() {
         let (matrix, values, vectors) = known();
         for scale in [1.0, 1e100, 1e-100] {
@@ -104,6 +114,12 @@ mod tests {
                 turned.set_column(k, &(&first + &second * 1e-10));
                 turned.set_column((k + 1) % 8, &(&second - &first * 1e-10));
                 assert!(!reproduces(&matrix, &values, &turned), "{k}");
+            }
+            // infinities, which no difference of norms would show
+            for k in 0..8 {
+                let mut infinite = values.clone();
+                infinite[k] = f64::INFINITY;
+                assert!(!reproduces(&matrix, &infinite, &vectors), "{k}");
             }
             // the matrix is reproduced, but not by an orthonormal basis
             assert!(!reproduces(&matrix, &(&values / 4.0), &(&vectors * 2.0)));
