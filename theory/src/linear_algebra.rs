@@ -441,14 +441,14 @@ mod tests {
         DMatrix::identity(u.len(), u.len()) - u * u.transpose() * (2.0 / u.norm_squared())
     }
 
-    /// R is orthogonal and R^T M symmetric and positive: what defines R, for any condition of M and in any unit. Each of ten
-    /// steps inverts, with some d roundings.
+    /// R is orthogonal and R^T M symmetric and positive: what defines R, for any condition of M and in any unit. An R that is off
+    /// by e adds e^2 tr P to a distance, so that 1e-10 is nothing where inverses have few digits.
     #[test]
     fn a_polar_factor_leaves_a_positive_matrix() {
         for size in [1, 2, 3, 6] {
             let left = reflection(&DVector::from_fn(size, |i, _| (i + 1) as f64));
             let right = reflection(&DVector::from_iterator(size, scattered(size)));
-            for decades in [0, 2, 12] {
+            for (decades, tolerance) in [(0, 1e-13), (2, 1e-13), (12, 1e-10)] {
                 let widths = DVector::from_fn(size, |i, _| 10f64.powf(-f64::from(decades) * i as f64 / size as f64));
                 for unit in [1.0, 1e200, 1e-200] {
                     let matrix = &left * DMatrix::from_diagonal(&widths) * &right * unit;
@@ -457,9 +457,9 @@ mod tests {
                     assert!(gap.amax() <= 1e-14, "{size} {decades} {unit:e}: {:e}", gap.amax());
                     let positive = factor.tr_mul(&matrix) / matrix.amax();
                     let skew = (&positive - positive.transpose()).amax();
-                    assert!(skew <= 1e-13, "{size} {decades} {unit:e}: {skew:e}");
+                    assert!(skew <= tolerance, "{size} {decades} {unit:e}: {skew:e}");
                     let values = symmetric_eigen("positive", &positive).unwrap().values;
-                    assert!(values.min() >= -1e-13, "{size} {decades} {unit:e}: {values}");
+                    assert!(values.min() >= -tolerance, "{size} {decades} {unit:e}: {values}");
                 }
             }
         }
