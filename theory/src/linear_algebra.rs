@@ -405,9 +405,8 @@ pub(crate) fn decreasing_root(
         }
         let radius = (widest - 0.5 * width).max(0.0);
         widest *= 0.5;
-        let secant = (value_high * low - value_low * high) / (value_high - value_low);
-        // values near the largest double have none
-        let secant = if low <= secant && secant <= high { secant } else { middle };
+        // in the bracket, for values of any size
+        let secant = low + width / (1.0 - value_high / value_low);
         let towards_middle = (middle - secant).signum();
         let shift = 0.2 * width * (width / initial);
         let perturbed = if shift <= (middle - secant).abs() { secant + towards_middle * shift } else { middle };
@@ -584,6 +583,25 @@ mod tests {
             let (root, evaluations, bisections) = root_of(function, low, high);
             assert!((root - expected).abs() <= 1.01e-14 * high, "{index}: {root}");
             assert!(3.0 * evaluations <= bisections, "{index}: {evaluations} for {bisections}");
+        }
+    }
+
+    /// Neither the unit of the argument nor that of the function matters.
+    #[test]
+    fn a_root_in_other_units_takes_the_same_steps() {
+        for unit in [f64::exp2(-40.0), f64::exp2(40.0), f64::exp2(300.0)] {
+            let found = |unit: f64, scale: f64| {
+                let mut evaluations = 0;
+                let function = |x: f64| {
+                    evaluations += 1;
+                    Ok(scale * (2.0 - (x / unit).powi(2)))
+                };
+                let ends = ((0.5 * unit, 1.75 * scale), (2.0 * unit, -2.0 * scale));
+                let root = decreasing_root(function, ends.0, ends.1, 1e-14).unwrap();
+                (root / unit, evaluations)
+            };
+            assert_eq!(found(unit, 1.0), found(1.0, 1.0));
+            assert_eq!(found(1.0, unit), found(1.0, 1.0));
         }
     }
 

@@ -185,10 +185,13 @@ fn matrices_known_to_be_hard() {
     }
 }
 
-/// What counts as negative is a part of the largest eigenvalue, in any unit.
+/// What counts as asymmetric or negative is a part of the largest entry or eigenvalue, in any unit.
 #[test]
-fn rounding_is_relative_to_the_largest_eigenvalue() {
+fn rounding_is_relative_to_what_is_largest() {
     for unit in [1.0, 1e6, 1e-6] {
+        let skewed = |part: f64| dmatrix![unit, part * unit; 0.0, unit];
+        assert!(symmetric_eigen("m", &skewed(1e-10)).is_ok(), "{unit:e}");
+        assert!(symmetric_eigen("m", &skewed(1e-8)).is_err(), "{unit:e}");
         let rounded = dmatrix![unit, 0.0; 0.0, -1e-10 * unit];
         assert!(require_positive_semi_definite("m", &rounded).is_ok(), "{unit:e}");
         let negative = dmatrix![unit, 0.0; 0.0, -1e-8 * unit];
