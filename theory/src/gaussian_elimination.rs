@@ -12,7 +12,7 @@ pub(crate) fn solve<T: Number>(matrix: &DMatrix<T>, right: &DMatrix<T>) -> Optio
     let (mut rows, mut solution) = (matrix.clone(), right.clone());
     for k in 0..size {
         let size_of = |i: usize| rows[(i, k)].value().abs();
-        let pivot_row = (k..size).fold(k, |best, i| if size_of(i) > size_of(best) { i } else { best });
+        let pivot_row = (k..size).rev().max_by(|&i, &j| size_of(i).total_cmp(&size_of(j))).unwrap_or(k);
         rows.swap_rows(k, pivot_row);
         solution.swap_rows(k, pivot_row);
         let pivot = rows[(k, k)];

@@ -35,31 +35,31 @@ pub(crate) fn symmetric_eigen(matrix: &DMatrix<f64>) -> Option<(DVector<f64>, DM
     )
     .ok()?;
     let values = DVector::from_fn(size, |i, _| values[i]);
-    let finite = values.iter().chain(vectors.iter()).all(|entry| entry.is_finite());
-    (finite && reproduces(matrix, &values, &vectors)).then_some((values, vectors))
+    reproduces(matrix, &values, &vectors).then_some((values, vectors))
 }
 
-/// Whether V D V^T x = A x and V V^T x = x for a few vectors x of random signs. A wrong decomposition passes all of them
-/// only by a coincidence of rounding size; the full products would cost as much as the decomposition.
+/// Whether all is finite, V D V^T x = A x and V V^T x = x for a few vectors x of length 1 and random signs. A wrong
+/// decomposition passes all of them only by a coincidence of rounding size; the full products would cost as much as the
+/// decomposition.
 fn reproduces(matrix: &DMatrix<f64>, values: &DVector<f64>, vectors: &DMatrix<f64>) -> bool {
     const PROBES: usize = 4;
     let size = matrix.nrows();
     // backward errors are a few roundings of |A| sqrt(d) (measured: below 0.1 of this bound)
     let unit = 16.0 * size as f64 * f64::EPSILON;
+    let finite = values.iter().chain(vectors.iter()).all(|entry| entry.is_finite());
     let mut bits = 0x9e37_79b9_7f4a_7c15_u64;
-    (0..PROBES).all(|_| {
-        let probe = DVector::from_fn(size, |_, _| {
-            bits ^= bits << 13;
-            bits ^= bits >> 7;
-            bits ^= bits << 17;
-            if bits >> 63 == 0 { 1.0 } else { -1.0 }
-        });
-        let coefficients = vectors.tr_mul(&probe);
-        let back = vectors * &coefficients;
-        let image = vectors * coefficients.component_mul(values);
-        let norm = probe.norm();
-        (back - &probe).norm() <= unit * norm && (image - matrix * probe).norm() <= unit * values.amax() * norm
-    })
+    let entry = (size as f64).sqrt().recip();
+    finite
+        && (0..PROBES).all(|_| {
+            let probe = DVector::from_fn(size, |_, _| {
+                bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                entry.copysign(bits.cast_signed() as f64)
+            });
+            let coefficients = vectors.tr_mul(&probe);
+            let back = vectors * &coefficients;
+            let image = vectors * coefficients.component_mul(values);
+            (back - &probe).norm() <= unit && (image - matrix * probe).norm() <= unit * values.amax()
+        })
 }
 
 /// A^T B.
@@ -88,6 +88,18 @@ mod tests {
     }
 
     #[test]
+    fn a_decomposition_has_the_eigenvalues() {
+        let (matrix, values, _) = known();
+        let (found, vectors) = symmetric_eigen(&matrix).unwrap();
+        let ascending = DVector::from_fn(8, |i, _| values[7 - i]);
+        assert!((&found - ascending).amax() <= 64.0 * f64::EPSILON * 8.0);
+        assert!(reproduces(&matrix, &found, &vectors));
+        // one that is large: the solver's own rounding is not taken for an error
+        let large = DMatrix::from_fn(200, 200, |i, j| ((i + j) as f64 + (i * j) as f64 / 7.0).sin());
+        assert!(symmetric_eigen(&large).is_some());
+    }
+
+    #[test]
     fn a_wrong_decomposition_is_noticed() {
         let (matrix, values, vectors) = known();
         for scale in [1.0, 1e100, 1e-100] {
@@ -105,8 +117,16 @@ mod tests {
                 turned.set_column((k + 1) % 8, &(&second - &first * 1e-10));
                 assert!(!reproduces(&matrix, &values, &turned), "{k}");
             }
+            // infinities, which no difference of norms would show
+            for k in 0..8 {
+                let mut infinite = values.clone();
+                infinite[k] = f64::INFINITY;
+                assert!(!reproduces(&matrix, &infinite, &vectors), "{k}");
+            }
             // the matrix is reproduced, but not by an orthonormal basis
-            assert!(!reproduces(&matrix, &(&values / 4.0), &(&vectors * 2.0)));
+            for stretch in [2.0, 1.0 + 1e-10] {
+                assert!(!reproduces(&matrix, &(&values / (stretch * stretch)), &(&vectors * stretch)));
+            }
         }
     }
 }

@@ -148,50 +148,26 @@ fn beside(left: &DMatrix<f64>, right: &DMatrix<f64>) -> DMatrix<f64> {
 /// An orthonormal basis of what a block adds to a space with an orthonormal basis; columns that add nothing beyond rounding
 /// are left out.
 fn orthonormal_complement(basis: &DMatrix<f64>, block: &DMatrix<f64>) -> DMatrix<f64> {
-    let mut rest = block.clone();
-    for mut column in rest.column_iter_mut() {
-        let norm = column.norm();
-        if norm > 0.0 {
-            column /= norm;
-        }
-    }
-    let room = basis.nrows() - basis.ncols();
     let mut kept: Vec<DVector<f64>> = Vec::new();
-    // twice is enough (Parlett, section 6.9)
-    for _ in 0..2 {
-        if basis.ncols() > 0 {
-            rest -= basis * transposed_product(basis, &rest);
-        }
-    }
-    for column in rest.column_iter() {
-        if kept.len() == room {
-            break;
-        }
+    'columns: for column in block.column_iter() {
         let mut vector = column.into_owned();
-        // a vector that lost this much to the basis is rounding
-        if vector.norm() <= 1e-10 {
-            continue;
-        }
-        vector /= vector.norm();
+        vector.try_normalize_mut(0.0);
         let mut left = 1.0;
+        // twice after the first is enough (Parlett, section 6.9)
         for _ in 0..3 {
             for other in &kept {
                 vector.axpy(-other.dot(&vector), other, 1.0);
             }
-            if basis.ncols() > 0 {
-                let overlap = basis.tr_mul(&vector);
-                vector -= basis * overlap;
-            }
+            vector -= basis * basis.tr_mul(&vector);
             let norm = vector.norm();
             left *= norm;
+            // a vector that lost this much is rounding
             if left <= 1e-10 {
-                break;
+                continue 'columns;
             }
             vector /= norm;
         }
-        if left > 1e-10 {
-            kept.push(vector);
-        }
+        kept.push(vector);
     }
     if kept.is_empty() { DMatrix::zeros(basis.nrows(), 0) } else { DMatrix::from_columns(&kept) }
 }

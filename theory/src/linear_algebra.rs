@@ -132,7 +132,7 @@ pub fn symmetric_eigen(name: &'static str, matrix: &DMatrix<f64>) -> Result<Eige
     let off_diagonal = (0..size).any(|i| (0..size).any(|j| i != j && matrix[(i, j)] != 0.0));
     let (values, vectors) = if off_diagonal {
         // scaled first: sums of the largest doubles overflow, squares of the smallest underflow
-        let scaled = (matrix / scale).map(|entry| if entry.abs() < NEGLIGIBLE { 0.0 } else { entry });
+        let scaled = (matrix / scale).map(|entry| if entry.abs() <= NEGLIGIBLE { 0.0 } else { entry });
         let symmetric = (&scaled + scaled.transpose()) * 0.5;
         let large =
             if size >= large_matrices::SMALLEST_SIZE { large_matrices::symmetric_eigen(&symmetric) } else { None };
@@ -158,14 +158,10 @@ pub fn symmetric_eigen(name: &'static str, matrix: &DMatrix<f64>) -> Result<Eige
 
 /// By QR iterations, capped.
 fn small_symmetric_eigen(symmetric: DMatrix<f64>) -> Result<(DVector<f64>, DMatrix<f64>)> {
-    let not_converged =
-        TheoryError::NotConverged { what: "the symmetric eigendecomposition", iterations: EIGEN_ITERATIONS };
-    match SymmetricEigen::try_new(symmetric, f64::EPSILON, EIGEN_ITERATIONS) {
-        Some(eigen) if eigen.eigenvalues.iter().chain(eigen.eigenvectors.iter()).all(|entry| entry.is_finite()) => {
-            Ok((eigen.eigenvalues, eigen.eigenvectors))
-        }
-        _ => Err(not_converged),
-    }
+    SymmetricEigen::try_new(symmetric, f64::EPSILON, EIGEN_ITERATIONS)
+        .filter(|eigen| eigen.eigenvalues.iter().chain(eigen.eigenvectors.iter()).all(|entry| entry.is_finite()))
+        .map(|eigen| (eigen.eigenvalues, eigen.eigenvectors))
+        .ok_or(TheoryError::NotConverged { what: "the symmetric eigendecomposition", iterations: EIGEN_ITERATIONS })
 }
 
 /// Refuses a matrix (n x n) that is not symmetric positive semi-definite to rounding, 1e-9 of its largest eigenvalue.
@@ -319,24 +315,15 @@ pub fn spectral_radius(matrix: &DMatrix<f64>) -> Result<f64> {
 }
 
 /// The orthogonal factor R of a polar decomposition M = R P, P positive definite, by Newton's iteration `X <- (X +
-/// X^{-T}) / 2` (Higham 1986). `None` for a matrix without inverse.
+/// X^{-T}) / 2` (Higham 1986), which takes about ten steps for the worst of matrices. `None` for a matrix without inverse.
 pub(crate) fn polar_factor(matrix: &DMatrix<f64>) -> Option<DMatrix<f64>> {
-    const ITERATIONS: usize = 100;
-    let scale = matrix.amax();
-    if !(scale > 0.0 && scale.is_finite()) {
-        return None;
-    }
-    let mut factor = matrix / scale;
+    const ITERATIONS: usize = 20;
+    let mut factor = matrix / matrix.amax();
     for _ in 0..ITERATIONS {
         let inverse = factor.clone().try_inverse().filter(|inverse| inverse.iter().all(|entry| entry.is_finite()))?;
         // singular values around 1: s and 1/s change places
         let stretch = (inverse.norm() / factor.norm()).sqrt();
-        let next = (&factor * stretch + inverse.transpose() / stretch) * 0.5;
-        let change = (&next - &factor).amax();
-        factor = next;
-        if change <= 1e-15 {
-            break;
-        }
+        factor = (factor * stretch + inverse.transpose() / stretch) * 0.5;
     }
     let size = matrix.nrows();
     let gap = factor.tr_mul(&factor) - DMatrix::identity(size, size);
@@ -353,12 +340,11 @@ pub(crate) fn largest_eigenvalue(
     start: &DMatrix<f64>,
 ) -> Result<(f64, DMatrix<f64>)> {
     const BASIS: usize = 40;
-    const RESTARTS: usize = 25;
+    const RESTARTS: usize = 30;
     let mut vector = start / start.norm();
     for _ in 0..RESTARTS {
         let mut basis: Vec<DMatrix<f64>> = vec![vector.clone()];
         let mut projected = DMatrix::<f64>::zeros(BASIS, BASIS);
-        let mut exhausted = false;
         for step in 0..BASIS {
             let mut image = operator(&basis[step]);
             let size = image.norm();
@@ -380,30 +366,24 @@ pub(crate) fn largest_eigenvalue(
             let eigen = symmetric_eigen("the Lanczos matrix", &active)?;
             let weight = eigen.vectors[(step, 0)].abs();
             let value = eigen.values[0];
-            exhausted = rest <= 1e-14 * size.max(f64::MIN_POSITIVE);
-            if exhausted || rest * weight <= 1e-9 * value.abs() || dimension == BASIS {
-                vector = basis
-                    .iter()
-                    .enumerate()
-                    .fold(DMatrix::zeros(start.nrows(), start.ncols()), |sum, (i, q)| sum + q * eigen.vectors[(i, 0)]);
-                vector /= vector.norm();
-                // the eigenvalue's error is the square of the residual's
-                if exhausted || rest * weight <= 1e-8 * value.abs() {
+            // nothing is left outside the basis, or little: the eigenvalue's error is the square of the residual's
+            let converged = rest <= 1e-14 * size || rest * weight <= 1e-9 * value.abs();
+            if converged || dimension == BASIS {
+                let parts = basis.iter().zip(eigen.vectors.iter()).map(|(part, &share)| part * share);
+                vector = parts.sum::<DMatrix<f64>>().normalize();
+                if converged {
                     return Ok((value, vector));
                 }
                 break;
             }
             basis.push(image / rest);
         }
-        if exhausted {
-            break;
-        }
     }
-    Err(TheoryError::NotConverged { what: "the largest eigenvalue", iterations: BASIS * RESTARTS })
+    Err(TheoryError::NotConverged { what: "the largest eigenvalue", iterations: RESTARTS })
 }
 
 /// Root of a decreasing function given a bracket with `f(low) > 0 > f(high)`, by the ITP method (Oliveira and Takahashi
-/// 2021): superlinear, and never slower than bisection.
+/// 2021): superlinear, and at most one evaluation more than bisection.
 ///
 /// # Errors
 /// Whatever the function returns.
@@ -413,18 +393,22 @@ pub(crate) fn decreasing_root(
     (mut high, mut value_high): (f64, f64),
     relative_width: f64,
 ) -> Result<f64> {
-    let tolerance = 0.5 * relative_width * high.abs().max(low.abs());
-    let bisections = ((high - low) / (2.0 * tolerance)).log2().ceil().max(0.0);
-    let truncation = 0.2 / (high - low);
-    let mut step = 0.0;
-    while high - low > 2.0 * tolerance && step < bisections + 2.0 {
+    let narrow = relative_width * high.abs().max(low.abs());
+    let initial = high - low;
+    // the widest that the next bracket may be: what a bisection leaves one step later
+    let mut widest = initial;
+    loop {
+        let width = high - low;
         let middle = 0.5 * (low + high);
-        let radius = (tolerance * (bisections + 1.0 - step).exp2() - 0.5 * (high - low)).max(0.0);
-        let secant = (value_high * low - value_low * high) / (value_high - value_low);
-        // values near the largest double have none
-        let secant = if low <= secant && secant <= high { secant } else { middle };
+        if width <= narrow {
+            return Ok(middle);
+        }
+        let radius = (widest - 0.5 * width).max(0.0);
+        widest *= 0.5;
+        // in the bracket, for values of any size
+        let secant = low + width / (1.0 - value_high / value_low);
         let towards_middle = (middle - secant).signum();
-        let shift = truncation * (high - low).powi(2);
+        let shift = 0.2 * width * (width / initial);
         let perturbed = if shift <= (middle - secant).abs() { secant + towards_middle * shift } else { middle };
         let point = if (perturbed - middle).abs() <= radius { perturbed } else { middle - towards_middle * radius };
         let value = function(point)?;
@@ -435,7 +419,200 @@ pub(crate) fn decreasing_root(
         } else {
             return Ok(point);
         }
-        step += 1.0;
     }
-    Ok(0.5 * (low + high))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::{Cell, RefCell};
+
+    use nalgebra::{dmatrix, dvector};
+
+    use super::*;
+
+    /// Numbers without structure in -1..1.
+    fn scattered(count: usize) -> impl Iterator<Item = f64> {
+        (1..=count).map(|i| 2.0 * ((i as f64).powi(2) * 0.618_033_988_749_895).fract() - 1.0)
+    }
+
+    /// I - 2 u u^T / u^2.
+    fn reflection(u: &DVector<f64>) -> DMatrix<f64> {
+        DMatrix::identity(u.len(), u.len()) - u * u.transpose() * (2.0 / u.norm_squared())
+    }
+
+    /// R is orthogonal and R^T M symmetric and positive: what defines R, for any condition of M and in any unit. An R that is off
+    /// by e adds e^2 tr P to a distance, so that 1e-10 is nothing where inverses have few digits.
+    #[test]
+    fn a_polar_factor_leaves_a_positive_matrix() {
+        for size in [1, 2, 3, 6] {
+            let left = reflection(&DVector::from_fn(size, |i, _| (i + 1) as f64));
+            let right = reflection(&DVector::from_iterator(size, scattered(size)));
+            for (decades, tolerance) in [(0, 1e-13), (2, 1e-13), (12, 1e-10)] {
+                let widths = DVector::from_fn(size, |i, _| 10f64.powf(-f64::from(decades) * i as f64 / size as f64));
+                for unit in [1.0, 1e200, 1e-200] {
+                    let matrix = &left * DMatrix::from_diagonal(&widths) * &right * unit;
+                    let factor = polar_factor(&matrix).unwrap();
+                    let gap = factor.tr_mul(&factor) - DMatrix::identity(size, size);
+                    assert!(gap.amax() <= 1e-14, "{size} {decades} {unit:e}: {:e}", gap.amax());
+                    let positive = factor.tr_mul(&matrix) / matrix.amax();
+                    let skew = (&positive - positive.transpose()).amax();
+                    assert!(skew <= tolerance, "{size} {decades} {unit:e}: {skew:e}");
+                    let values = symmetric_eigen("positive", &positive).unwrap().values;
+                    assert!(values.min() >= -tolerance, "{size} {decades} {unit:e}: {values}");
+                }
+            }
+        }
+        // a quarter turn of a stretched matrix, in numbers
+        let factor = polar_factor(&dmatrix![0.0, -2.0; 3.0, 0.0]).unwrap();
+        assert!((factor - dmatrix![0.0, -1.0; 1.0, 0.0]).amax() <= 4.0 * f64::EPSILON);
+    }
+
+    #[test]
+    fn a_matrix_without_inverse_has_no_polar_factor() {
+        for entry in [0.0, 1.0, f64::INFINITY, f64::NAN] {
+            for size in [2, 5] {
+                assert_eq!(polar_factor(&DMatrix::from_element(size, size, entry)), None, "{entry}");
+            }
+        }
+    }
+
+    /// The largest eigenvalue of a diagonal operator, its vector, and the number of products.
+    fn largest_of(spectrum: &DVector<f64>, start: &DVector<f64>) -> (f64, DVector<f64>, usize) {
+        let products = Cell::new(0);
+        let operator = |matrix: &DMatrix<f64>| {
+            products.set(products.get() + 1);
+            DMatrix::from_diagonal(spectrum) * matrix
+        };
+        let start = DMatrix::from_column_slice(start.len(), 1, start.as_slice());
+        let (value, vector) = largest_eigenvalue(operator, &start).unwrap();
+        (value, vector.column(0).into_owned(), products.get())
+    }
+
+    /// As many products as the start has eigenvalues; and in units that are powers of two the same digits.
+    #[test]
+    fn the_largest_eigenvalue_of_few_is_found_with_as_many_products() {
+        let spectrum = dvector![1.0, 3.0, 2.0, 3.0, 1.0, 0.5];
+        let start = dvector![1.0, 2.0, -1.0, 1.0, 0.5, 1.0];
+        let (value, vector, products) = largest_of(&spectrum, &start);
+        assert!((value - 3.0).abs() <= 1e-14 && products <= 4, "{value} {products}");
+        // the part of the start in that eigenspace
+        let expected = dvector![0.0, 2.0, 0.0, 1.0, 0.0, 0.0] / 5f64.sqrt();
+        assert!((&vector * vector.dot(&expected).signum() - expected).amax() <= 1e-13, "{vector}");
+        assert!((vector.norm() - 1.0).abs() <= 4.0 * f64::EPSILON);
+        for unit in [f64::exp2(100.0), f64::exp2(-100.0)] {
+            assert_eq!(largest_of(&(&spectrum * unit), &start), (value * unit, vector.clone(), products));
+        }
+    }
+
+    /// Each product multiplies the part outside the eigenvector by 1/2000 (Chebyshev): four for nine digits.
+    #[test]
+    fn a_distant_eigenvalue_takes_few_products() {
+        let spectrum = DVector::from_fn(60, |i, _| if i == 7 { 1.0 } else { 1e-3 * (i as f64).cos() });
+        let (value, _, products) = largest_of(&spectrum, &DVector::from_element(60, 1.0));
+        assert!((value - 1.0).abs() <= 1e-14 && products <= 6, "{value} {products}");
+    }
+
+    /// Restarts: a hundred values up to 1 within 1/2000 of each other there. The residual bounds the error by its square over that.
+    #[test]
+    fn near_eigenvalues_need_restarts() {
+        let spectrum = DVector::from_fn(100, |i, _| (std::f64::consts::PI * i as f64 / 101.0).cos());
+        let (value, vector, products) = largest_of(&spectrum, &DVector::from_element(100, 1.0));
+        assert!((value - 1.0).abs() <= 1e-14 && products > 40, "{value} {products}");
+        let residual = (spectrum.component_mul(&vector) - &vector * value).norm();
+        assert!(residual <= 1e-9 + 1e-14, "{residual:e}");
+    }
+
+    #[test]
+    fn a_largest_eigenvalue_may_be_zero() {
+        let (value, vector, _) = largest_of(&dvector![-1.0, 0.0, -2.0], &dvector![1.0, 1.0, 1.0]);
+        assert!(value.abs() <= 1e-15 && (vector[1].abs() - 1.0).abs() <= 1e-15, "{value} {vector}");
+        assert_eq!(largest_of(&dvector![0.0, 0.0], &dvector![3.0, 4.0]).0, 0.0);
+    }
+
+    #[test]
+    fn what_is_no_operator_has_no_eigenvalue() {
+        let images = RefCell::new(scattered(usize::MAX));
+        let operator =
+            |matrix: &DMatrix<f64>| DMatrix::from_iterator(matrix.nrows(), 1, images.borrow_mut().by_ref().take(50));
+        let found = largest_eigenvalue(operator, &DMatrix::from_element(50, 1, 1.0));
+        assert!(matches!(found, Err(TheoryError::NotConverged { .. })), "{found:?}");
+    }
+
+    type Function = fn(f64) -> f64;
+
+    /// The root to 1e-14 of the larger end, the number of evaluations, and how many bisection needs.
+    fn root_of(function: Function, low: f64, high: f64) -> (f64, f64, f64) {
+        let mut evaluations = 0.0;
+        let counted = |x: f64| {
+            evaluations += 1.0;
+            Ok(function(x))
+        };
+        let ends = ((low, function(low)), (high, function(high)));
+        let root = decreasing_root(counted, ends.0, ends.1, 1e-14).unwrap();
+        (root, evaluations, ((high - low) / (1e-14 * high)).log2().ceil())
+    }
+
+    #[test]
+    fn a_root_never_takes_much_more_than_bisection() {
+        let hard: [(Function, f64, f64, f64); 6] = [
+            (|x| if x < 1.0 / 3.0 { 1.0 } else { -1.0 }, 0.0, 1.0, 1.0 / 3.0),
+            (|x| if x < 0.77 { 1e-3 } else { -1e9 }, 0.0, 1.0, 0.77),
+            (|x| if x < 0.01 { f64::MAX } else { f64::MIN }, 0.0, 1.0, 0.01),
+            (|x| 1.0 / x - 1.0, 0.01, 50.0, 1.0),
+            (|x| (-x).exp() - 1e-3, 0.0, 20.0, 1e3f64.ln()),
+            (|x| (1.0 - x).powi(3), 0.0, 3.3, 1.0),
+        ];
+        for (index, (function, low, high, expected)) in hard.into_iter().enumerate() {
+            let (root, evaluations, bisections) = root_of(function, low, high);
+            assert!((root - expected).abs() <= 1.01e-14 * high, "{index}: {root}");
+            assert!(evaluations <= bisections + 1.0, "{index}: {evaluations} for {bisections}");
+        }
+    }
+
+    #[test]
+    fn a_root_of_a_smooth_function_takes_a_third_of_bisection() {
+        let smooth: [(Function, f64, f64, f64); 6] = [
+            (|x| 0.3 - x, 0.0, 1.0, 0.3),
+            (|x| 2.0 - x * x, 0.0, 2.0, std::f64::consts::SQRT_2),
+            (|x| 1.0 / x - 1.0, 0.3, 2.7, 1.0),
+            (|x| 1.0 - 1.3 * x / (2.01 - x), 0.5, 2.0, 2.01 / 2.3),
+            (|x| 0.5 - x.powi(9), 0.0, 1.0, 0.925_874_712_287_290_3),
+            (|x| 1.0 - x.exp(), -1.0, 3.0, 0.0),
+        ];
+        for (index, (function, low, high, expected)) in smooth.into_iter().enumerate() {
+            let (root, evaluations, bisections) = root_of(function, low, high);
+            assert!((root - expected).abs() <= 1.01e-14 * high, "{index}: {root}");
+            assert!(3.0 * evaluations <= bisections, "{index}: {evaluations} for {bisections}");
+        }
+    }
+
+    /// Neither the unit of the argument nor that of the function matters.
+    #[test]
+    fn a_root_in_other_units_takes_the_same_steps() {
+        for unit in [f64::exp2(-40.0), f64::exp2(40.0), f64::exp2(300.0)] {
+            let found = |unit: f64, scale: f64| {
+                let mut evaluations = 0;
+                let function = |x: f64| {
+                    evaluations += 1;
+                    Ok(scale * (2.0 - (x / unit).powi(2)))
+                };
+                let ends = ((0.5 * unit, 1.75 * scale), (2.0 * unit, -2.0 * scale));
+                let root = decreasing_root(function, ends.0, ends.1, 1e-14).unwrap();
+                (root / unit, evaluations)
+            };
+            assert_eq!(found(unit, 1.0), found(1.0, 1.0));
+            assert_eq!(found(1.0, unit), found(1.0, 1.0));
+        }
+    }
+
+    /// A bracket that is narrow enough, or of width zero, is not searched.
+    #[test]
+    fn a_narrow_bracket_needs_no_evaluation() {
+        let never = |_: f64| Err(TheoryError::Overflow { what: "an evaluation" });
+        for (low, high) in [(2.0, 2.0 + 4.0 * f64::EPSILON), (3.0, 3.0), (0.0, 0.0)] {
+            let root = decreasing_root(never, (low, 1.0), (high, -1.0), 1e-14).unwrap();
+            assert!(low <= root && root <= high);
+        }
+        assert!(decreasing_root(never, (1.0, 1.0), (2.0, -1.0), 1e-14).is_err());
+    }
 }

@@ -36,11 +36,12 @@ pub(crate) fn orthogonal_columns(matrix: DMatrix<Extended>) -> Result<DMatrix<Ex
                 rotated = true;
                 // tan of the rotation: the smaller root of t^2 + 2 t cot(2 angle) - 1 = 0
                 let cotangent = (second - first) / (overlap + overlap);
-                let size = if cotangent.value() < 0.0 { -cotangent } else { cotangent };
+                let sign = 1f64.copysign(cotangent.value());
+                let size = cotangent.scaled(sign);
                 // beyond this the square of the cotangent swallows the 1
                 let tangent =
-                    if size.value() > 1e100 { one / (size + size) } else { one / (size + (size * size + one).root()) };
-                let tangent = if cotangent.value() < 0.0 { -tangent } else { tangent };
+                    if size.value() <= 1e100 { one / (size + (size * size + one).root()) } else { one / (size + size) };
+                let tangent = tangent.scaled(sign);
                 let cosine = one / (tangent * tangent + one).root();
                 let sine = cosine * tangent;
                 for row in 0..columns.nrows() {
@@ -63,4 +64,25 @@ pub(crate) fn squared_lengths(columns: &DMatrix<Extended>) -> Vec<Extended> {
         .column_iter()
         .map(|column| column.iter().fold(Extended::from(0.0), |sum, &entry| sum + entry * entry))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Columns (2, 1) and (1, 2): the symmetric matrix has the singular values 3 and 1, and the lengths of both columns are
+    /// equal. In any unit.
+    #[test]
+    fn columns_of_equal_length_are_turned() {
+        for unit in [1.0, f64::exp2(140.0), f64::exp2(-140.0)] {
+            let entry = |i: usize, j: usize| Extended::from(if i == j { 2.0 } else { 1.0 } * unit);
+            let columns = orthogonal_columns(DMatrix::from_fn(2, 2, entry)).unwrap();
+            let mut squares =
+                squared_lengths(&columns).into_iter().map(|x| x.scaled(unit.powi(-2))).collect::<Vec<_>>();
+            squares.sort_by(|x, y| x.value().total_cmp(&y.value()));
+            for (square, expected) in squares.into_iter().zip([1.0, 9.0]) {
+                assert!((square - Extended::from(expected)).value().abs() <= 64.0 * Extended::EPSILON * expected);
+            }
+        }
+    }
 }

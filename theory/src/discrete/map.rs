@@ -266,7 +266,7 @@ impl ModeMap {
         let rate = self.effective_rate();
         let root = self.discriminant.max(0.0).sqrt();
         let deficit = 2.0 * rate / (1.0 - self.momentum + rate + root);
-        if deficit.abs() < 0.5 { (-deficit).ln_1p() } else { (0.5 * (self.trace.abs() + root)).ln() }
+        if deficit.abs() <= 0.5 { (-deficit).ln_1p() } else { (0.5 * (self.trace.abs() + root)).ln() }
     }
 
     /// psi with sinh(psi) = sqrt(T^2 - 4b) / (2 sqrt b): half the log of the ratio of the (real) roots.
@@ -312,7 +312,7 @@ impl ModeMap {
         let rate = self.rate_times_curvature;
         let half = 0.5 * (1.0 - self.momentum + rate + separation);
         // the spectral form has an error of half / separation roundings, the difference one of about n
-        if n >= 2 && self.trace > 0.0 && n as f64 * separation > half {
+        if n >= 2 && self.trace >= 0.0 && n as f64 * separation >= half {
             // the slow root contributes its small deficit, not a difference of nearly equal numbers
             let (slow_deficit, fast_deficit) = (rate / half, half);
             let log_slow = self.log_radius();
@@ -334,7 +334,7 @@ impl ModeMap {
     /// assert_eq!(ModeMap::new(0.5, 0.0, 0.0).impulse_sum(1000), 1000.0);
     /// ```
     pub fn impulse_sum(&self, n: u64) -> f64 {
-        if self.trace < 0.0 {
+        if self.is_alternating() {
             return self.oscillating_sum(n);
         }
         let mut walk = Walk::start(self);
@@ -357,8 +357,11 @@ impl ModeMap {
     fn power_with_sum(&self, n: u64, sum: f64) -> MapPower {
         let impulse = self.impulse(n);
         let by_sum = self.rate_times_curvature * sum;
-        let position =
-            if by_sum.abs() < 0.5 { 1.0 - by_sum } else { self.impulse(n.saturating_add(1)) - self.momentum * impulse };
+        let position = if by_sum.abs() <= 0.5 {
+            1.0 - by_sum
+        } else {
+            self.impulse(n.saturating_add(1)) - self.momentum * impulse
+        };
         let velocity = if n == 0 { 1.0 } else { self.momentum * self.impulse_difference(n) };
         MapPower { position, impulse, velocity }
     }
@@ -401,7 +404,7 @@ impl ModeMap {
     /// Sums over j = 1..=n of U_j^2, U_j d_j and d_j^2 with d_j = U_j - U_{j-1}: the covariance of
     /// (position / eta, velocity) after n steps of unit noise from a fixed start (errata section 5, item 6).
     pub(crate) fn noise_sums(&self, n: u64) -> [f64; 3] {
-        if self.trace < 0.0 {
+        if self.is_alternating() {
             // U_n = (-1)^(n-1) U'_n of the map with trace -T, where doubling does not amplify rounding errors
             let [xx, xv, vv] = self.mirrored().noise_sums(n);
             return [xx, 2.0 * xx - xv, vv + 4.0 * (xx - xv)];
@@ -462,5 +465,28 @@ fn bits(n: u64) -> impl Iterator<Item = bool> {
 
 /// (1 - e^{-n x}) / (1 - e^{-x}) for x >= 0, with its limit n at x = 0.
 fn geometric_ratio(n: f64, x: f64) -> f64 {
-    if x < f64::MIN_POSITIVE { n } else { (-n * x).exp_m1() / (-x).exp_m1() }
+    if x <= f64::MIN_POSITIVE { n } else { (-n * x).exp_m1() / (-x).exp_m1() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// T = 0: roots on the imaginary axis, +-i sqrt(b), have no negative real part.
+    #[test]
+    fn an_imaginary_pair_does_not_alternate() {
+        let map = |u: f64| ModeMap::new(1.0, 0.5, u);
+        assert_eq!([1.25, 1.5, 1.75].map(|u| map(u).is_alternating()), [false, false, true]);
+    }
+
+    /// T -> -T changes the sign of both roots, and once more changes nothing.
+    #[test]
+    fn the_mirrored_map_has_the_roots_of_the_other_sign() {
+        let map = ModeMap::new(0.5, 0.25, 4.75); // u = 2.375, and 0.125 to the edge
+        let mirrored = map.mirrored();
+        assert_eq!((map.rate_times_curvature(), map.edge_distance()), (2.375, 0.125));
+        assert_eq!((mirrored.rate_times_curvature(), mirrored.edge_distance()), (0.125, 2.375));
+        let ([first, second], [high, low]) = (map.roots(), mirrored.roots());
+        assert_eq!([first[0], second[0]], [-low[0], -high[0]]);
+    }
 }

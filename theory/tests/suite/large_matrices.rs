@@ -162,3 +162,76 @@ fn operators_that_are_none() {
     let skew = DMatrix::from_fn(60, 60, |i, j| f64::from(i8::from(i < j)) - f64::from(i8::from(i > j)));
     assert!(largest_eigenpairs(|block| &skew * block, &scattered(60, 4, 3), 2, 1e-12).is_err());
 }
+
+/// An operator times a power of two, and a start in other units, has the same pairs to the last bit.
+#[test]
+fn largest_pairs_do_not_depend_on_units() {
+    let (matrix, start) = (covariance(60, 0.7, 70), scattered(60, 6, 9));
+    let pairs =
+        |unit: f64, start: &DMatrix<f64>| largest_eigenpairs(|block| &matrix * block * unit, start, 3, 1e-10).unwrap();
+    let top = pairs(1.0, &start);
+    for unit in [f64::exp2(60.0), f64::exp2(-60.0)] {
+        for start in [&start, &(&start * unit)] {
+            let other = pairs(unit, start);
+            assert_eq!(other.vectors, top.vectors);
+            assert_eq!((other.values, other.residuals), (&top.values * unit, &top.residuals * unit));
+            assert_eq!(other.products, top.products);
+        }
+    }
+}
+
+/// The largest eigenvalue of -L, L the Laplacian of a graph, is zero: no residual is small beside it, but on a basis of
+/// the whole space the pairs are those of the operator.
+#[test]
+fn a_basis_of_the_whole_space_is_enough() {
+    let size = 7;
+    let matrix = DMatrix::from_fn(size, size, |i, j| if i == j { 1.0 - size as f64 } else { 1.0 });
+    let top = largest_eigenpairs(|block| &matrix * block, &scattered(size, 3, 4), 2, 1e-10).unwrap();
+    let bound = 64.0 * f64::EPSILON * size as f64;
+    assert!(top.values[0].abs() <= bound && (top.values[1] + size as f64).abs() <= bound, "{}", top.values);
+    assert!(top.residuals.amax() <= bound, "{}", top.residuals);
+    // the vector of the zero: all entries equal
+    let vector = top.vectors.column(0);
+    assert!(vector.iter().all(|entry| (entry.abs() - (size as f64).powf(-0.5)).abs() <= bound), "{vector}");
+}
+
+/// A block that an operator turns within itself leads nowhere else, and without symmetry has no pairs.
+#[test]
+fn an_invariant_space_without_pairs_is_no_answer() {
+    let turn = |entry: f64| {
+        let mut matrix = DMatrix::identity(5, 5);
+        (matrix[(0, 1)], matrix[(1, 0)]) = (entry, -entry);
+        matrix
+    };
+    let start = DMatrix::identity(5, 2);
+    let found = |entry: f64| largest_eigenpairs(|block| turn(entry) * block, &start, 2, 1e-10);
+    assert!(matches!(found(1e-3), Err(TheoryError::NotConverged { .. })));
+    assert_eq!(found(0.0).unwrap().values, DVector::from_element(2, 1.0));
+}
+
+/// Columns that repeat others or are zero, and a start that spans the space more than once, add nothing.
+#[test]
+fn dependent_columns_of_a_start_are_left_out() {
+    let matrix = covariance(12, 0.5, 20);
+    let mut start = scattered(12, 6, 8);
+    let (repeated, mixed) = (start.column(0) * -3.0, start.column(0) + start.column(1) * (1.0 + f64::EPSILON));
+    start.set_column(2, &repeated);
+    start.set_column(3, &mixed);
+    start.column_mut(4).fill(0.0);
+    let full = symmetric_eigen("m", &matrix).unwrap();
+    let mut widest = 0;
+    let top = largest_eigenpairs(
+        |block| {
+            widest = widest.max(block.ncols());
+            let gap = block.tr_mul(block) - DMatrix::identity(block.ncols(), block.ncols());
+            assert!(gap.amax() <= 1e-14);
+            &matrix * block
+        },
+        &start,
+        3,
+        1e-12,
+    )
+    .unwrap();
+    assert!((top.values - full.values.rows(0, 3)).amax() <= 1e-12 * full.values[0]);
+    assert!(widest <= 6);
+}

@@ -184,3 +184,53 @@ fn matrices_known_to_be_hard() {
         check_eigen(matrix).unwrap();
     }
 }
+
+/// What counts as asymmetric or negative is a part of the largest entry or eigenvalue, in any unit.
+#[test]
+fn rounding_is_relative_to_what_is_largest() {
+    for unit in [1.0, 1e6, 1e-6] {
+        let skewed = |part: f64| dmatrix![unit, part * unit; 0.0, unit];
+        assert!(symmetric_eigen("m", &skewed(1e-10)).is_ok(), "{unit:e}");
+        assert!(symmetric_eigen("m", &skewed(1e-8)).is_err(), "{unit:e}");
+        let rounded = dmatrix![unit, 0.0; 0.0, -1e-10 * unit];
+        assert!(require_positive_semi_definite("m", &rounded).is_ok(), "{unit:e}");
+        let negative = dmatrix![unit, 0.0; 0.0, -1e-8 * unit];
+        assert!(require_positive_semi_definite("m", &negative).is_err(), "{unit:e}");
+    }
+}
+
+/// A coordinate without variance has no covariance with others, to rounding of the largest entry.
+#[test]
+fn what_does_not_vary_does_not_covary() {
+    for unit in [1.0, 1e20, 1e-20] {
+        for (first, second) in [(0, 1), (1, 0)] {
+            let with = |covariance: f64| {
+                let mut matrix = DMatrix::zeros(2, 2);
+                matrix[(first, first)] = unit;
+                matrix[(0, 1)] = covariance * unit;
+                matrix[(1, 0)] = covariance * unit;
+                matrix
+            };
+            let root = covariance_root("m", &with(1e-10)).unwrap();
+            let mut expected = DMatrix::zeros(2, 2);
+            expected[(first, first)] = unit;
+            assert!((&root * root.transpose() - expected).amax() <= 4.0 * f64::EPSILON * unit, "{unit:e} {second}");
+            let refused = covariance_root("m", &with(1e-8));
+            assert!(matches!(refused, Err(TheoryError::NotPositiveSemiDefinite { .. })), "{unit:e} {second}");
+        }
+    }
+}
+
+/// Unit variances and correlations 1 - g: the eigenvalues are g and 8 - 7 g. At g = 2^-45 the smallest is 16 roundings of the
+/// largest, so that rounding changes the inverse by a tenth; at 2^-30 it has six digits at least.
+#[test]
+fn an_inverse_without_digits_is_refused() {
+    let with = |gap: f64| DMatrix::from_fn(8, 8, |i, j| if i == j { 1.0 } else { 1.0 - gap });
+    let refused = covariance_inverse("m", &with(f64::exp2(-45.0)));
+    assert!(matches!(refused, Err(TheoryError::Singular { .. })), "{refused:?}");
+    let gap = f64::exp2(-30.0);
+    let inverse = covariance_inverse("m", &with(gap)).unwrap();
+    // (I - (1 - g) 1 1^T / (8 - 7 g)) / g
+    let expected = DMatrix::from_fn(8, 8, |i, j| (f64::from(u8::from(i == j)) - (1.0 - gap) / (8.0 - 7.0 * gap)) / gap);
+    assert!((inverse - &expected).amax() <= 1e-6 * expected.amax());
+}

@@ -255,3 +255,12 @@ fn small_residuals_of_large_features_are_noise() {
     // gradients are plus and minus 2^20 1e-12, and 1e-12 is known to 1e-4 of it next to 1
     assert!((covariance[(0, 0)] / (1048576.0 * 1e-12_f64).powi(2) - 1.0).abs() < 1e-3, "{covariance}");
 }
+
+/// Features 1 and 2 have h = 2.5; the mean is stable below eta h = 2 (1 + beta), which the refusal names.
+#[test]
+fn a_refusal_names_the_limit_of_the_mean() {
+    let data = LeastSquares::new(dmatrix![1.0; 2.0], dmatrix![1.0; 1.0]).unwrap();
+    let sgd = Hyperparameters::new(1.2, 0.25, 0.0, 1).unwrap();
+    let refused = MinibatchLaw::new(&data, &sgd, Sampling::WithReplacement).unwrap().require_stable();
+    assert!(matches!(refused, Err(TheoryError::Unstable { rate_times_curvature: 3.0, limit: 2.5 })), "{refused:?}");
+}

@@ -298,3 +298,14 @@ fn regimes_have_their_names() {
         assert_eq!(regime.name(), format!("{regime:?}").to_lowercase());
     }
 }
+
+/// Both roots are T/2, and real: zero is not below zero.
+#[test]
+fn a_double_root_has_no_imaginary_part() {
+    for (u, root) in [(0.25, 0.5), (2.25, -0.5)] {
+        let roots = ModeMap::new(1.0, 0.25, u).roots();
+        for [real, imaginary] in roots {
+            assert_eq!((real, imaginary.to_bits()), (root, 0.0f64.to_bits()), "u = {u}");
+        }
+    }
+}

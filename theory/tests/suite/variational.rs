@@ -184,3 +184,15 @@ fn a_singular_covariance_costs_no_digits() {
     let covariance = scheme.apply(&law).unwrap();
     assert!((covariance.covariance().trace() - along - across).abs() <= 8.0 * f64::EPSILON * along);
 }
+
+/// Laws of covariances C and s C: W_2^2 = (sqrt(s) - 1)^2 tr C, which at s = 1 + 2^-44 is 10^27 times smaller than either
+/// trace and has its digits all the same.
+#[test]
+fn near_laws_have_a_distance_with_digits() {
+    let covariance = dmatrix![4.0, 1.0, 0.0; 1.0, 2.0, -1.0; 0.0, -1.0, 8.0];
+    let excess = f64::exp2(-44.0);
+    let law = |scale: f64| Gaussian::new(DVector::zeros(3), &(&covariance * scale)).unwrap();
+    let found = law(1.0).wasserstein_squared(&law(1.0 + excess)).unwrap();
+    let expected = (excess / ((1.0 + excess).sqrt() + 1.0)).powi(2) * covariance.trace();
+    assert!((found / expected - 1.0).abs() <= 1e-12, "{found:e} {expected:e}");
+}
