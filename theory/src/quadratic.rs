@@ -596,8 +596,8 @@ impl Quadratic {
     }
 }
 
-/// Iterative refinement: adds the correction of a minimum with 32 digits as long as what is then left to correct is less.
-/// What a minimum along null directions lacks can grow: there H beyond rounding is not that of the solve.
+/// Iterative refinement of a minimum: adds corrections as long as what is then left to correct is less. Along directions that
+/// count as null it may be more, since H is not zero there to the last bit.
 fn refined(minimum: &DMatrix<f64>, correction: impl Fn(&DMatrix<Extended>) -> DMatrix<f64>) -> DMatrix<Extended> {
     let mut minimum = lift::<Extended>(minimum);
     let mut change = correction(&minimum);

@@ -310,7 +310,7 @@ impl MinibatchLaw {
     /// decay).
     ///
     /// It is the largest s at which the kernel of the map slowed down by 1/sqrt(s) has gain 1, or the square of the
-    /// mean's radius where noise does not raise it.
+    /// mean's radius where noise does not raise it, to a part in 10^13.
     ///
     /// # Errors
     /// [`TheoryError::NotConverged`].

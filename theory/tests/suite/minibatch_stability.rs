@@ -6,6 +6,7 @@ use nalgebra::{DMatrix, DVector, dmatrix};
 use proptest::prelude::*;
 
 use crate::comparison::{close, close_relative};
+use crate::double_double::Dd;
 use crate::minibatch::{Enumeration, Problem, flatness, problem};
 
 /// The problem in coordinates of the span of its features, where no direction is without curvature.
@@ -257,6 +258,33 @@ fn variances_keep_their_digits_near_the_limit() {
         let found = law.stationary_position_in_eigenbasis(0).unwrap()[(0, 0)];
         let expected = 16.0 * factor * eta / (5.0 - slope * eta);
         assert!((found / expected - 1.0).abs() < 1e-14, "{bits} {batch} {repeats}: {found:e}, expected {expected:e}");
+    }
+}
+
+/// Two samples x and y = (5, 0), many times over, one at a time: with h and c the mean and variance of x^2 and Sigma that of
+/// x (x theta - y), P = eta Sigma / (2 h - eta (h^2 + c)), at two parts in a thousand from the limit.
+#[test]
+fn variances_of_small_problems_keep_their_digits() {
+    let number = Dd::from;
+    for (x, z) in [(0.1, 0.2), (0.7, 1.1), (1.3, 0.9)] {
+        let (first, second) = (number(x) * number(x), number(z) * number(z));
+        let h = (first + second) / number(2.0);
+        let square = (first * first + second * second) / number(2.0);
+        let weight = number(5.0) * number(x) / (first + second);
+        let pull = number(x) * (number(x) * weight - number(5.0));
+        for repeats in [1, 15_000] {
+            let features = DMatrix::from_fn(2 * repeats, 1, |i, _| if i % 2 == 0 { x } else { z });
+            let targets = DMatrix::from_fn(2 * repeats, 1, |i, _| if i % 2 == 0 { 5.0 } else { 0.0 });
+            let data = LeastSquares::new(features, targets).unwrap();
+            let eta = 0.998 * (number(2.0) * h / square).value();
+            let sgd = Hyperparameters::new(eta, 0.0, 0.0, 1).unwrap();
+            let law = MinibatchLaw::new(&data, &sgd, Sampling::WithReplacement).unwrap();
+            let found = law.stationary_position_in_eigenbasis(0).unwrap()[(0, 0)];
+            let expected = (number(eta) * pull * pull / (number(2.0) * h - number(eta) * square)).value();
+            let error = (found / expected - 1.0).abs();
+            // a rounding of Sigma for each sample
+            assert!(error < (14 + 2 * repeats) as f64 * f64::EPSILON, "{x} {z} {repeats}: {error:e}");
+        }
     }
 }
 
