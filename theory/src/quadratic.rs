@@ -10,7 +10,7 @@ use nalgebra::{DMatrix, DVector};
 
 use crate::eigenvalue_clusters;
 use crate::error::{Result, TheoryError};
-use crate::extended_precision::{Extended, lift, lower};
+use crate::extended_precision::{Extended, largest, lift, lower};
 use crate::linear_algebra::{Eigendecomposition, require_finite, require_shape, symmetric_eigen, transposed_product};
 
 /// Data of a linear regression with one or more outputs that share the features (and, in SGD, the batches).
@@ -152,33 +152,25 @@ impl LeastSquares {
     /// decomposition: the rounding errors of H and b move their own minimum by as many roundings as H is ill-conditioned.
     /// Refined with 32-digit gradients of the data itself; plain doubles where the data are large.
     pub(crate) fn minimum_ridge(&self, quadratic: &Quadratic, weight_decay: f64) -> DMatrix<Extended> {
-        let mut minimum = lift::<Extended>(&quadratic.minimum_ridge(weight_decay));
-        let (samples, dimension, outputs) = (self.samples(), self.dimension(), self.outputs());
-        if samples * dimension * outputs > REFINED_ENTRIES {
-            return minimum;
+        let minimum = quadratic.minimum_ridge(weight_decay);
+        let outputs = self.outputs();
+        if self.features.len() * outputs > REFINED_ENTRIES {
+            return lift(&minimum);
         }
         let decay = Extended::from(weight_decay);
-        let count = Extended::from(samples as f64);
-        let mut last = f64::INFINITY;
-        for _ in 0..DATA_REFINEMENTS {
-            let mut gradient = DMatrix::from_fn(dimension, outputs, |i, j| -(decay * minimum[(i, j)] * count));
+        let count = Extended::from(self.samples() as f64);
+        refined(&minimum, |minimum| {
+            let mut gradient = minimum.map(|entry| -(decay * entry * count));
             for output in 0..outputs {
-                for sample in 0..samples {
-                    let rest = -self.extended_residual(&minimum, sample, output);
-                    for i in 0..dimension {
+                for sample in 0..self.samples() {
+                    let rest = -self.extended_residual(minimum, sample, output);
+                    for i in 0..self.dimension() {
                         gradient[(i, output)] += rest * Extended::from(self.features[(sample, i)]);
                     }
                 }
             }
-            let correction = quadratic.solve(&gradient.map(|entry| (entry / count).value()), weight_decay);
-            let size = correction.amax();
-            if !(size.is_finite() && size < 0.5 * last) || size == 0.0 {
-                break;
-            }
-            last = size;
-            minimum.zip_apply(&correction, |entry, change| *entry += Extended::from(change));
-        }
-        minimum
+            quadratic.solve(&gradient.map(|entry| (entry / count).value()), weight_decay)
+        })
     }
 
     /// x_n theta - y_n of one sample and output.
@@ -281,14 +273,11 @@ const EXTENDED_DIMENSION: usize = 64;
 /// Most multiplications, N d^2, for which the Hessian of data is taken with 32 digits: about a millisecond.
 const EXTENDED_HESSIAN: usize = 100_000;
 
-/// Steps of iterative refinement of a minimum.
-const REFINEMENTS: usize = 3;
-
 /// Most entries of the features, times outputs, for which the minimum is refined with the data.
 const REFINED_ENTRIES: usize = 20_000;
 
-/// Most refinements with the data; each gains as many digits as a solve in doubles has.
-const DATA_REFINEMENTS: usize = 20;
+/// Most refinements of a minimum; each gains as many digits as a solve in doubles has.
+const REFINEMENTS: usize = 20;
 
 impl Quadratic {
     /// A loss with Hessian H (d x d) and linear term b (d x outputs). Eigenvalues below d roundings of the largest
@@ -518,29 +507,18 @@ impl Quadratic {
     /// assert_eq!(loss.minimum_ridge(1.0), dmatrix![1.0; 0.5]);
     /// ```
     pub fn minimum_ridge(&self, weight_decay: f64) -> DMatrix<f64> {
-        let mut minimum = self.solve(&self.linear_term, weight_decay);
+        let minimum = self.solve(&self.linear_term, weight_decay);
         if self.dimension() > EXTENDED_DIMENSION {
             return minimum;
         }
-        // iterative refinement: a null direction with a small weight decay makes H + lambda ill-conditioned
-        let matrix = lift::<Extended>(&self.hessian);
-        let size = self.dimension();
-        for _ in 0..REFINEMENTS {
-            let residual = DMatrix::from_fn(size, minimum.ncols(), |i, j| {
-                let mut rest =
-                    Extended::from(self.linear_term[(i, j)]).minus(Extended::product(weight_decay, minimum[(i, j)]));
-                for k in 0..size {
-                    rest -= matrix[(i, k)] * Extended::from(minimum[(k, j)]);
-                }
-                rest.value()
-            });
-            let correction = self.solve(&residual, weight_decay);
-            if !correction.iter().all(|entry| entry.is_finite()) {
-                break;
-            }
-            minimum += correction;
-        }
-        minimum
+        // a null direction with a small weight decay makes H + lambda ill-conditioned
+        let (matrix, target) = (lift::<Extended>(&self.hessian), lift::<Extended>(&self.linear_term));
+        let decay = Extended::from(weight_decay);
+        let minimum = refined(&minimum, |minimum| {
+            let rest = &target - minimum * decay - &matrix * minimum;
+            self.solve(&lower(&rest), weight_decay)
+        });
+        lower(&minimum)
     }
 
     /// (H + lambda)^{-1} R from the eigendecomposition, without null directions.
@@ -548,7 +526,7 @@ impl Quadratic {
         let mut coefficients = self.eigen.vectors.tr_mul(right);
         for (index, mut row) in coefficients.row_iter_mut().enumerate() {
             let curvature = self.eigen.values[index] + weight_decay;
-            if curvature > 0.0 && (index < self.rank || weight_decay > 0.0) {
+            if curvature > 0.0 {
                 row /= curvature;
             } else {
                 row.fill(0.0);
@@ -618,6 +596,23 @@ impl Quadratic {
     }
 }
 
+/// Iterative refinement of a minimum: adds corrections as long as what is then left to correct is less. Along directions that
+/// count as null it may be more, since H is not zero there to the last bit.
+fn refined(minimum: &DMatrix<f64>, correction: impl Fn(&DMatrix<Extended>) -> DMatrix<f64>) -> DMatrix<Extended> {
+    let mut minimum = lift::<Extended>(minimum);
+    let mut change = correction(&minimum);
+    for _ in 0..REFINEMENTS {
+        let candidate = &minimum + lift::<Extended>(&change);
+        let left = correction(&candidate);
+        if largest(&left) < largest(&change) {
+            (minimum, change) = (candidate, left);
+        } else {
+            break;
+        }
+    }
+    minimum
+}
+
 /// (H + H^T) / 2 without rounding.
 fn symmetrised(hessian: &DMatrix<f64>) -> DMatrix<Extended> {
     DMatrix::from_fn(hessian.nrows(), hessian.ncols(), |i, j| {
@@ -648,4 +643,57 @@ fn remainders(hessian: &DMatrix<Extended>, eigen: &mut Eigendecomposition, rank:
         }
     }
     rest
+}
+
+#[cfg(test)]
+mod tests {
+    use nalgebra::dmatrix;
+
+    use super::*;
+    use crate::extended_precision::Number;
+
+    fn data_minimum(features: DMatrix<f64>, targets: DMatrix<f64>, weight_decay: f64) -> DMatrix<Extended> {
+        let data = LeastSquares::new(features, targets).unwrap();
+        data.minimum_ridge(&data.quadratic().unwrap(), weight_decay)
+    }
+
+    /// As many as the sums over the samples leave.
+    fn assert_32_digits(found: Extended, expected: Extended, samples: usize) {
+        let error = ((found - expected) / expected).value().abs();
+        assert!(error < (64 + samples) as f64 * Extended::EPSILON, "{:e}: {error:e}", expected.value());
+    }
+
+    /// A mean, of as many targets as are refined.
+    #[test]
+    fn minima_of_data_have_32_digits() {
+        let count = REFINED_ENTRIES;
+        let targets = DMatrix::from_fn(count, 1, |sample, _| if sample == 0 { 1.0 } else { 0.0 });
+        let minimum = data_minimum(DMatrix::from_element(count, 1, 1.0), targets, 0.0);
+        assert_32_digits(minimum[0], Extended::from(1.0) / Extended::from(count as f64), count);
+    }
+
+    /// Two features and outputs with weight decay, by Cramer's rule in whole numbers.
+    #[test]
+    fn minima_with_weight_decay_have_32_digits() {
+        let features = dmatrix![1.0, 2.0; 3.0, -1.0; 2.0, 5.0; 0.0, 1.0];
+        let targets = dmatrix![1.0, 0.0; -2.0, 7.0; 4.0, 1.0; 3.0, 2.0];
+        let minimum = data_minimum(features.clone(), targets.clone(), 0.5);
+        // X^T X + N lambda and X^T Y
+        let (matrix, right) = (features.tr_mul(&features) + DMatrix::identity(2, 2) * 2.0, features.tr_mul(&targets));
+        let determinant = |a: f64, b: f64, c: f64, d: f64| Extended::from(a * d - b * c);
+        let whole = determinant(matrix[(0, 0)], matrix[(0, 1)], matrix[(1, 0)], matrix[(1, 1)]);
+        for output in 0..2 {
+            let (first, second) = (right[(0, output)], right[(1, output)]);
+            assert_32_digits(
+                minimum[(0, output)],
+                determinant(first, matrix[(0, 1)], second, matrix[(1, 1)]) / whole,
+                4,
+            );
+            assert_32_digits(
+                minimum[(1, output)],
+                determinant(matrix[(0, 0)], first, matrix[(1, 0)], second) / whole,
+                4,
+            );
+        }
+    }
 }

@@ -69,10 +69,11 @@ impl Feedback {
         }
         let identity = DMatrix::identity(size, size);
         let start = start.unwrap_or(&identity);
-        if !self.symmetric_gain(&root, start).norm().is_finite() {
+        let image = self.symmetric_gain(&root, start).norm();
+        if !image.is_finite() {
             return Err(TheoryError::Overflow { what: "the noise feedback" });
         }
-        if root.amax() <= 0.0 || self.symmetric_gain(&root, start).norm() <= f64::MIN_POSITIVE {
+        if image <= f64::MIN_POSITIVE {
             return Ok((0.0, start.clone()));
         }
         largest_eigenvalue(|matrix| self.symmetric_gain(&root, matrix), start)
@@ -88,12 +89,14 @@ impl Feedback {
         let mut residual = self.symmetric_gain(&root, &solution);
         let mut direction = residual.clone();
         let mut size = residual.norm_squared();
-        let mut iterations = 0;
+        let mut iterations = 0..ITERATIONS;
         while size.sqrt() > goal {
-            if iterations == ITERATIONS {
-                return Err(TheoryError::NotConverged { what: "the stationary second moments", iterations });
+            if iterations.next().is_none() {
+                return Err(TheoryError::NotConverged {
+                    what: "the stationary second moments",
+                    iterations: ITERATIONS,
+                });
             }
-            iterations += 1;
             let image = &direction - self.symmetric_gain(&root, &direction);
             let along = size / direction.dot(&image);
             solution += &direction * along;

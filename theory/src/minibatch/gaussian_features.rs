@@ -104,10 +104,10 @@ impl GaussianFeatures {
     ///
     /// ```
     /// use langevin_theory::{Hyperparameters, minibatch::GaussianFeatures};
-    /// let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 1).unwrap();
-    /// // a rho^2 = eta rho / (2 - eta rho) = 1/3 in each of two equal directions
+    /// let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 2).unwrap();
+    /// // a rho^2 = eta rho / (2 - eta rho) / 2 = 1/6 in each of two equal directions
     /// let law = GaussianFeatures::new(&sgd, &[1.0, 1.0], 1.0).unwrap();
-    /// assert!((law.stability_sum().unwrap() - 1.0).abs() < 1e-15);
+    /// assert!((law.stability_sum().unwrap() - 0.4).abs() < 1e-15);
     /// ```
     pub fn stability_sum(&self) -> Result<f64> {
         Ok(Self::extended_stability_sum(&self.gains()?)?.value())
@@ -227,23 +227,21 @@ impl GaussianFeatures {
             }
             sum > 1.0
         };
-        let mut high = f64::max(1.0, 2.0 * floor);
-        while exceeds(high) && high < f64::MAX / 4.0 {
+        let mut high = f64::max(1.0, floor);
+        while high.is_finite() && exceeds(high) {
             high *= 2.0;
         }
-        let mut low = floor;
         // monotone in r: bisection to the last bit
-        for _ in 0..200 {
-            let middle = 0.5 * (low + high);
-            if middle <= low || middle >= high {
-                break;
-            }
+        let (mut low, mut high) = (floor, high.min(f64::MAX));
+        let mut middle = f64::midpoint(low, high);
+        while low < middle && middle < high {
             if exceeds(middle) {
                 low = middle;
             } else {
                 high = middle;
             }
+            middle = f64::midpoint(low, high);
         }
-        high
+        high.max(floor)
     }
 }

@@ -11,7 +11,7 @@ use crate::discrete::constant_noise::{
 };
 use crate::discrete::{ModeLaw, ModeMap, stationary_kernel};
 use crate::error::{Result, TheoryError};
-use crate::extended_precision::{Extended, lift, lower};
+use crate::extended_precision::{Extended, largest, lift, lower};
 use crate::gradient_noise;
 use crate::hyperparameters::{Hyperparameters, Sampling};
 use crate::linear_algebra::{decreasing_root, require_finite, require_shape, require_vector};
@@ -60,13 +60,14 @@ pub struct MinibatchLaw {
 }
 
 /// Multiplications, N d^2, up to which stationary moments are always refined with 32 digits: a few milliseconds.
-const ALWAYS_REFINED: f64 = 3e4;
+const ALWAYS_REFINED: usize = 30_000;
 
-/// The same where doubles lose more than three digits: a second.
-const REFINED: f64 = 2e6;
+/// The same where doubles lose digits: a second.
+const REFINED: usize = 2_000_000;
 
-/// Distance to the mean-square limit, or to the edge of the mean, below which doubles lose more than three digits.
-const NEAR_THE_LIMIT: f64 = 1e-3;
+/// Distance to the mean-square limit, or of a rate times curvature to the edge of the mean, from which on doubles lose three
+/// digits.
+const NEAR_THE_LIMIT: f64 = 4e-3;
 
 /// Most doublings or halvings in search of a bracket.
 const BRACKETINGS: usize = 100;
@@ -309,7 +310,7 @@ impl MinibatchLaw {
     /// decay).
     ///
     /// It is the largest s at which the kernel of the map slowed down by 1/sqrt(s) has gain 1, or the square of the
-    /// mean's radius where noise does not raise it.
+    /// mean's radius where noise does not raise it, to a part in 10^13.
     ///
     /// # Errors
     /// [`TheoryError::NotConverged`].
@@ -328,7 +329,7 @@ impl MinibatchLaw {
         let square = |maps: &[ModeMap]| maps.iter().map(ModeMap::spectral_radius).fold(0.0, f64::max).powi(2);
         let floor = square(if self.sgd.weight_decay() > 0.0 { &maps } else { &maps[..size] });
         let active_floor = square(&maps[..size]);
-        if size == 0 || self.noise_factor <= 0.0 {
+        if self.noise_factor <= 0.0 {
             return Ok(floor);
         }
         let mut warm: Option<DMatrix<f64>> = None;
@@ -338,9 +339,9 @@ impl MinibatchLaw {
             let (gain, vector) = self.feedback.gain(&kernel, warm.as_ref())?;
             warm = Some(vector);
             // close to linear in the factor near a pole of the gain
-            Ok(if gain > 0.0 { 1.0 - 1.0 / gain } else { f64::MIN })
+            Ok(1.0 - 1.0 / gain.max(f64::MIN_POSITIVE))
         };
-        let mut high = f64::max(1.0, 2.0 * active_floor);
+        let mut high = f64::max(1.0, active_floor);
         let mut value_high = excess(high)?;
         for doubling in 0.. {
             if value_high <= 0.0 {
@@ -403,13 +404,12 @@ impl MinibatchLaw {
     /// assert!((limit - 5.0 / 8.5).abs() < 1e-12); // 2 h / (h^2 + c) with h = 2.5, c = 2.25
     /// ```
     pub fn learning_rate_limit(&self) -> Result<Option<f64>> {
-        let size = self.feedback.size();
         let steepest = self.quadratic.curvatures(self.sgd.weight_decay())[0];
         if steepest <= 0.0 {
             return Ok(None);
         }
         let classical = self.sgd.rate_times_curvature_limit() / steepest;
-        if size == 0 || self.noise_factor <= 0.0 {
+        if self.noise_factor <= 0.0 {
             return Ok(Some(classical));
         }
         let mut warm: Option<DMatrix<f64>> = None;
@@ -417,7 +417,7 @@ impl MinibatchLaw {
             let maps = maps(&self.quadratic, &self.sgd.with_learning_rate(rate)?);
             let (gain, vector) = self.feedback.gain(&self.kernel(&maps), warm.as_ref())?;
             warm = Some(vector);
-            Ok(if gain > 0.0 { 1.0 / gain - 1.0 } else { f64::MAX })
+            Ok(1.0 / gain.max(f64::MIN_POSITIVE) - 1.0)
         };
         let mut low = 0.5 * classical;
         let mut value_low = margin(low)?;
@@ -528,14 +528,12 @@ impl MinibatchLaw {
         let size = self.feedback.size();
         let dimension = self.quadratic.dimension();
         let mut full = DMatrix::zeros(dimension, dimension);
-        if size > 0 {
-            let rotated = self.quadratic.to_eigenbasis(noise)?;
-            let source = rotated.view((0, 0), (size, size)).into_owned();
-            let kernel = self.kernel(&self.maps());
-            let mut position = self.feedback.fixed_point(&kernel, &source)?;
-            self.refine(&mut position, noise, &kernel, gain);
-            full.view_mut((0, 0), (size, size)).copy_from(&position);
-        }
+        let rotated = self.quadratic.to_eigenbasis(noise)?;
+        let source = rotated.view((0, 0), (size, size)).into_owned();
+        let kernel = self.kernel(&self.maps());
+        let mut position = self.feedback.fixed_point(&kernel, &source)?;
+        self.refine(&mut position, noise, &kernel, gain);
+        full.view_mut((0, 0), (size, size)).copy_from(&position);
         Ok(full)
     }
 
@@ -543,10 +541,9 @@ impl MinibatchLaw {
     /// always, of larger ones where the solution has lost digits.
     fn refine(&self, position: &mut DMatrix<f64>, noise: &DMatrix<f64>, kernel: &DMatrix<f64>, gain: f64) {
         const REFINEMENTS: usize = 4;
-        let work = self.data.samples() as f64 * (self.data.dimension() as f64).powi(2);
-        let edge = self.maps().iter().take(self.feedback.size()).fold(f64::INFINITY, |nearest, map| {
-            nearest.min(map.edge_distance() / self.sgd.rate_times_curvature_limit())
-        });
+        let work = self.data.features().len() * self.data.dimension();
+        let edge =
+            self.maps().iter().take(self.feedback.size()).map(ModeMap::edge_distance).fold(f64::INFINITY, f64::min);
         let sensitive = 1.0 - gain < NEAR_THE_LIMIT || edge < NEAR_THE_LIMIT;
         if self.noise_factor <= 0.0 || !(work <= ALWAYS_REFINED || (sensitive && work <= REFINED)) {
             return;
@@ -554,20 +551,21 @@ impl MinibatchLaw {
         let balance = Balance::new(&self.data, &self.sgd, self.sampling);
         let basis = self.quadratic.eigenvectors().columns(0, self.feedback.size()).into_owned();
         let extended = lift::<Extended>(&basis);
-        let mut last = 0.5 * position.amax();
+        let mut last = position.amax();
         // the residual takes the moment as symmetric, to the last bit
         position.fill_lower_triangle_with_upper_triangle();
         for _ in 0..REFINEMENTS {
             let original = &extended * lift::<Extended>(position) * extended.transpose();
             let residual = basis.tr_mul(&balance.residual(&original, noise)) * &basis / self.noise_factor;
             let Ok(correction) = self.feedback.fixed_point(kernel, &residual) else { return };
-            let size = correction.amax();
+            let size = largest(&correction);
             // a correction that does not shrink says that doubles cannot solve the equation at all
-            if size.is_nan() || size >= last {
+            if size < last {
+                last = size;
+                *position += (&correction + correction.transpose()) * 0.5;
+            } else {
                 return;
             }
-            last = 0.5 * size;
-            *position += (&correction + correction.transpose()) * 0.5;
         }
     }
 

@@ -100,7 +100,7 @@ impl Transient {
         let size = self.feedback.size();
         let dimension = self.maps.len();
         let mut noise = DMatrix::zeros(dimension, dimension);
-        if size == 0 || self.noise_factor <= 0.0 {
+        if self.noise_factor <= 0.0 {
             return noise;
         }
         let features = self.feedback.features();

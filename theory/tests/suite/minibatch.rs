@@ -441,7 +441,101 @@ fn stationary_moments_are_not_iterated() {
     assert_eq!(short.second_moment_in_eigenbasis(), long.second_moment_in_eigenbasis());
     assert_eq!(short.mean(), long.mean());
     // this many would take a second otherwise, and the stationary law is met
-    long.advance_to(Steps(9_999_999)).unwrap();
+    long.advance_to(Steps(10_000_000)).unwrap();
+    assert!(long.advance_to(Steps(10_000_001)).is_err());
     let stationary = law.stationary_second_moment_in_eigenbasis(0).unwrap();
     assert!((long.second_moment_in_eigenbasis() - &stationary).amax() < 1e-12 * stationary.amax());
+}
+
+/// One sample at the edge, whose mean changes sign with every step for ever: periods are left out in phase.
+#[test]
+fn moments_that_alternate_keep_their_phase() {
+    let data = LeastSquares::new(dmatrix![1.0], dmatrix![0.0]).unwrap();
+    let sgd = Hyperparameters::new(2.0, 0.0, 0.0, 1).unwrap();
+    let law = MinibatchLaw::new(&data, &sgd, Sampling::WithReplacement).unwrap();
+    for steps in 0..300 {
+        let mut moments = law.transient(0, &nalgebra::dvector![1.0], &nalgebra::dvector![0.0]).unwrap();
+        moments.advance_to(Steps(steps)).unwrap();
+        assert_eq!((moments.steps(), moments.mean()[0]), (Steps(steps), if steps % 2 == 0 { 1.0 } else { -1.0 }));
+    }
+}
+
+/// Positions leave the range of doubles before velocities do, or after them: an error either way.
+#[test]
+fn moments_that_are_not_refused_are_finite() {
+    let data = LeastSquares::new(dmatrix![1.0; 2.0], dmatrix![1.0; 1.0]).unwrap();
+    for (eta, momentum) in [(1e10, 0.0), (1e80, 0.0), (3.0, 0.9)] {
+        let sgd = Hyperparameters::new(eta, momentum, 0.0, 1).unwrap();
+        let law = MinibatchLaw::new(&data, &sgd, Sampling::WithReplacement).unwrap();
+        let mut moments = law.transient(0, &nalgebra::dvector![1.6], &nalgebra::dvector![0.0]).unwrap();
+        let mut refused = false;
+        for step in 1..2000 {
+            refused = moments.advance_to(Steps(step)).is_err();
+            if refused {
+                break;
+            }
+            let second = moments.second_moment_in_eigenbasis();
+            assert!(second[(0, 0)].is_finite() && second[(1, 1)].is_finite(), "{eta:e}, step {step}: {second}");
+        }
+        assert!(refused, "{eta:e}");
+    }
+}
+
+/// The covariance of the mean of a batch of two and of three of four samples, by enumeration.
+#[test]
+fn the_noise_factor_is_the_variance_of_batch_means() {
+    let values = [1.0, 2.0, 4.0, 9.0];
+    let variance = |batches: &[Vec<usize>]| {
+        let means = batches.iter().map(|batch| batch.iter().map(|&i| values[i]).sum::<f64>() / batch.len() as f64);
+        means.map(|mean| (mean - 4.0).powi(2)).sum::<f64>() / batches.len() as f64
+    };
+    let single = variance(&[vec![0], vec![1], vec![2], vec![3]]);
+    let data = LeastSquares::new(dmatrix![1.0; 2.0; 4.0; 9.0], DMatrix::zeros(4, 1)).unwrap();
+    for sampling in [Sampling::WithReplacement, Sampling::WithoutReplacement] {
+        for size in 1..=3 {
+            let sgd = Hyperparameters::new(0.01, 0.0, 0.0, size).unwrap();
+            let found = MinibatchLaw::new(&data, &sgd, sampling).unwrap().noise_factor();
+            let expected = variance(&all_batches(4, size, sampling)) / single;
+            assert!((found / expected - 1.0).abs() < 64.0 * f64::EPSILON, "{sampling:?} {size}: {found} {expected}");
+        }
+    }
+}
+
+/// Parts in 10^6 of the learning rate from the limit, in three directions of unequal curvature, where the feedback is a large
+/// part of the moments: one step of all batches reproduces them.
+#[test]
+fn moments_near_the_limit_are_stationary() {
+    let features = dmatrix![1.0, 0.3, -0.2; -1.5, 0.2, 0.1; 2.0, -0.7, 0.4; 0.25, 1.0, 0.3; -0.5, 0.6, -0.8];
+    let data = LeastSquares::new(features, dmatrix![1.0; 0.5; 1.5; -1.0; 0.2]).unwrap();
+    let sampling = Sampling::WithReplacement;
+    let sgd = Hyperparameters::new(0.1, 0.5, 0.0, 1).unwrap();
+    let limit = MinibatchLaw::new(&data, &sgd, sampling).unwrap().learning_rate_limit().unwrap().unwrap();
+    let sgd = sgd.with_learning_rate(limit * (1.0 - 1e-6)).unwrap();
+    let problem = Problem { data, sgd, sampling };
+    let law = problem.law();
+    let found = law.stationary_second_moment(0).unwrap();
+    let enumeration = Enumeration::new(&problem, 0, &law.minimum_ridge().column(0).into_owned());
+    let (_, next) = enumeration.advance(&DVector::zeros(6), &found);
+    let unit = |index: usize| if index < 3 { 1.0 } else { 1.0 / problem.sgd.learning_rate() };
+    let scale = (0..6).map(|i| found[(i, i)] / unit(i).powi(2)).fold(0.0, f64::max);
+    for i in 0..6 {
+        for j in 0..6 {
+            // maps of a few units, as are their products with moments
+            let error = (next[(i, j)] - found[(i, j)]).abs() / (unit(i) * unit(j));
+            assert!(error < 1e3 * f64::EPSILON * scale, "{i} {j}: {error:e} of {scale:e}");
+        }
+    }
+}
+
+/// A direction without curvature has no noise, whatever moment it is said to have and whatever holds it.
+#[test]
+fn null_directions_are_without_noise() {
+    let data = LeastSquares::new(dmatrix![1.0, 0.0; 2.0, 0.0], dmatrix![1.0; 1.0]).unwrap();
+    for decay in [0.0, 0.5] {
+        let sgd = Hyperparameters::new(0.1, 0.0, decay, 1).unwrap();
+        let law = MinibatchLaw::new(&data, &sgd, Sampling::WithReplacement).unwrap();
+        let modes = law.equivalent_modes(&DMatrix::from_element(2, 2, 1.0)).unwrap();
+        assert!((modes[0].position_variance().unwrap() - 1.0).abs() < 1e-15);
+        assert_eq!(modes[1].speed().unwrap(), 0.0);
+    }
 }
