@@ -172,7 +172,8 @@ impl GridFokkerPlanck {
                 mixture.axpy(weight, &power, 1.0);
                 total += weight;
             }
-            values = mixture / total;
+            // the weights add up to 1 as the mass does: one division restores both
+            values = mixture;
             restore_mass(&mut values)?;
         }
         Ok(values)
