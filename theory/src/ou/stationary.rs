@@ -132,13 +132,13 @@ impl<T: Number> Workings<T> {
             (0..size).map(|i| self.diffusion[(i, i)].value()).map(|d| if d > 0.0 { d.sqrt() } else { 1.0 }).collect();
         let unit = DMatrix::from_fn(size, size, |i, j| self.diffusion[(i, j)].value() / (scale[i] * scale[j]));
         let eigen = symmetric_eigen("diffusion", &unit)?;
-        let floor = NO_NOISE * eigen.values.sum();
+        let noisy = NO_NOISE * eigen.values.sum()..;
         let scaled = DMatrix::from_fn(size, size, |i, j| drift[(i, j)].value() / scale[i]);
         let sizes = DMatrix::from_fn(size, size, |i, j| terms[(i, j)] / scale[i]);
         let mut production = 0.0;
         for k in 0..size {
             let direction = eigen.vectors.column(k);
-            if eigen.values[k] > floor {
+            if noisy.contains(&eigen.values[k]) {
                 let along = DVector::from_fn(size, |i, _| T::from(direction[i] / scale[i]));
                 let image = &flow * &along;
                 production += along.dot(&image).value() / eigen.values[k];

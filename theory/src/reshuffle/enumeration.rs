@@ -391,7 +391,7 @@ impl ReshuffledLaw {
         }
         let epoch = Self::epoch_multiplications(self.data.samples(), self.sgd.batch_size(), dimension);
         let last = epochs.iter().copied().max().unwrap_or(0) as f64;
-        if epoch * (last + 1.0) <= EXTENDED_WORK {
+        if EXTENDED_WORK / epoch > last {
             self.transient_in::<Extended>(output, position, velocity, epochs)
         } else {
             self.transient_in::<f64>(output, position, velocity, epochs)
