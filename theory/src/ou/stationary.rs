@@ -65,10 +65,6 @@ macro_rules! workings {
     };
 }
 
-/// Smallest pivot and smallest share of the trace, scaled to unit diagonal, of noise that counts as some: the coefficients
-/// come as rounded doubles.
-const NO_NOISE: f64 = 1e-13;
-
 /// A sum of terms of a given size, zero where only their rounding errors are left.
 fn without_rounding<T: Number>(sum: T, terms: f64) -> T {
     if sum.value().abs() <= 4096.0 * T::EPSILON * terms { T::zero() } else { sum }
@@ -123,7 +119,7 @@ impl<T: Number> Workings<T> {
     fn dissipation(&self, drift: &DMatrix<T>, terms: &DMatrix<f64>) -> Result<f64> {
         let size = drift.nrows();
         let flow = drift * &self.lyapunov * drift.transpose();
-        if let Some(factor) = Cholesky::new(&self.diffusion, NO_NOISE) {
+        if let Some(factor) = Cholesky::new(&self.diffusion, 1e-13) {
             let solved = factor.solve(&flow);
             return Ok((0..size).fold(T::zero(), |sum, i| sum + solved[(i, i)]).value());
         }
@@ -132,7 +128,8 @@ impl<T: Number> Workings<T> {
             (0..size).map(|i| self.diffusion[(i, i)].value()).map(|d| if d > 0.0 { d.sqrt() } else { 1.0 }).collect();
         let unit = DMatrix::from_fn(size, size, |i, j| self.diffusion[(i, j)].value() / (scale[i] * scale[j]));
         let eigen = symmetric_eigen("diffusion", &unit)?;
-        let noisy = NO_NOISE * eigen.values.sum()..;
+        // coefficients are rounded doubles, and the largest eigenvalue is at most the number of coordinates
+        let noisy = 1e-12..;
         let scaled = DMatrix::from_fn(size, size, |i, j| drift[(i, j)].value() / scale[i]);
         let sizes = DMatrix::from_fn(size, size, |i, j| terms[(i, j)] / scale[i]);
         let mut production = 0.0;

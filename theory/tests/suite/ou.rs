@@ -263,6 +263,12 @@ fn what_does_not_exist_is_named() {
     assert_eq!(quiet.precision().unwrap_err().undefined_reason(), Some("uncontrollable"));
     assert_eq!(quiet.potential(&dvector![0.0, 0.0]).unwrap_err().undefined_reason(), Some("uncontrollable"));
     assert_eq!(quiet.covariance(), dmatrix![1.0, 0.0; 0.0, 0.0]);
+    // beside what flows against no noise, a coordinate in which nothing does
+    let beside =
+        build(dmatrix![0.0, -1.0, 0.0; 1.0, 1.0, 0.0; 0.0, 0.0, 2.0], DMatrix::from_diagonal(&dvector![0.0, 1.0, 3.0]));
+    let beside = beside.stationary().unwrap();
+    assert_eq!(beside.entropy_production().unwrap_err().undefined_reason(), Some("infinite"));
+    assert_eq!(beside.entropy_production_with_parity(&[1, -1, 1]).unwrap(), 0.0);
     let oscillator = build(dmatrix![0.0, -1.0; 1.0, 1.0], dmatrix![0.0, 0.0; 0.0, 1.0]).stationary().unwrap();
     assert_eq!(oscillator.entropy_production().unwrap_err().undefined_reason(), Some("infinite"));
     assert_eq!(oscillator.entropy_production_with_parity(&[1, -1]).unwrap(), 0.0);
@@ -418,7 +424,11 @@ fn heat_between_two_baths_produces_entropy() {
             -coupling, stiff, 0.0, gamma
         ];
         let diffusion = DMatrix::from_diagonal(&dvector![0.0, 0.0, gamma * first, gamma * second]) * kappa;
-        for units in [dvector![1.0, 1.0, 1.0, 1.0], dvector![1024.0, 0.125, 1.0 / 4096.0, 256.0]] {
+        for units in [
+            dvector![1.0, 1.0, 1.0, 1.0],
+            dvector![1024.0, 0.125, 1.0 / 4096.0, 256.0],
+            dvector![1.0, 1.0, 16384.0, 1.0 / 16384.0],
+        ] {
             let scale = DMatrix::from_diagonal(&units);
             let back = DMatrix::from_diagonal(&units.map(|unit| 1.0 / unit));
             let drift = &scale * &drift * &back;
@@ -539,22 +549,21 @@ fn heat_flows_whatever_the_coordinates_of_a_singular_diffusion() {
 /// A propagator does not feel the noise: where e^{-At} is a double it is given, although the covariance is none.
 #[test]
 fn only_what_leaves_the_range_of_doubles_is_refused() {
-    for size in [2, 80] {
-        let growing = -DMatrix::<f64>::identity(size, size);
-        for noise in [0.0, 1.0] {
-            let diffusion = DMatrix::identity(size, size) * noise;
-            let process = OrnsteinUhlenbeck::new(growing.clone(), DVector::zeros(size), &diffusion, 1.0).unwrap();
-            assert!(matches!(process.propagator(at(800.0)), Err(TheoryError::Overflow { .. })), "{size} {noise}");
-            let grown = process.propagator(at(500.0)).unwrap()[(0, 0)];
-            assert!((grown / 500.0_f64.exp() - 1.0).abs() < 1e-9, "{size} {noise}: {grown:e}");
-            assert!(process.mean(&DVector::from_element(size, 1.0), at(500.0)).is_ok(), "{size} {noise}");
-        }
+    let growing = |size: usize, noise: f64| {
+        let one = DMatrix::<f64>::identity(size, size);
+        OrnsteinUhlenbeck::new(-&one, DVector::zeros(size), &(one * noise), 1.0).unwrap()
+    };
+    for (size, noise) in [(2, 0.0), (2, 1.0), (65, 1.0)] {
+        let grown = growing(size, noise).propagator(at(500.0)).unwrap()[(0, 0)];
+        assert!((grown / 500.0_f64.exp() - 1.0).abs() < 1e-9, "{size} {noise}: {grown:e}");
         // a law that exists and is too wide
-        let slow = DMatrix::identity(size, size) * 1e-5;
-        let loud = DMatrix::identity(size, size) * 1e305;
+        let (slow, loud) = (DMatrix::identity(size, size) * 1e-5, DMatrix::identity(size, size) * 1e305);
         let process = OrnsteinUhlenbeck::new(slow, DVector::zeros(size), &loud, 1.0).unwrap();
         assert!(matches!(process.stationary(), Err(TheoryError::Overflow { .. })), "{size}");
     }
+    assert!(growing(2, 1.0).mean(&dvector![1.0, 1.0], at(500.0)).is_ok());
+    // without noise that would overflow too
+    assert!(matches!(growing(2, 0.0).propagator(at(800.0)), Err(TheoryError::Overflow { .. })));
     let fast = OrnsteinUhlenbeck::new(dmatrix![1e308], dvector![0.0], &dmatrix![1.0], 1.0).unwrap();
     assert!(matches!(fast.stationary(), Err(TheoryError::Overflow { .. })));
 }
@@ -617,11 +626,12 @@ fn laws_too_narrow_for_doubles_have_no_free_energy() {
     let process = OrnsteinUhlenbeck::new(one.clone(), DVector::zeros(size), &one, 1.0).unwrap();
     let law = process.stationary().unwrap();
     for excess in [0.9e-14, 1.1e-14, 1.7e-14, 2.3e-14, 1e-6] {
+        let cross = 21.0_f64.sqrt() * (1.0 - excess);
         let mut start = one.clone();
-        (start[(0, 1)], start[(1, 0)]) = (1.0 - excess, 1.0 - excess);
-        let rest = 1.0 - start[(0, 1)];
-        let expected =
-            0.5 * (size as f64 - size as f64 * (1.0 + std::f64::consts::TAU.ln()) - (rest * (2.0 - rest)).ln());
+        (start[(0, 0)], start[(1, 1)], start[(0, 1)], start[(1, 0)]) = (3.0, 7.0, cross, cross);
+        let determinant = (-cross).mul_add(cross, 21.0);
+        let entropy = 0.5 * (size as f64 * (1.0 + std::f64::consts::TAU.ln()) + determinant.ln());
+        let expected = 0.5 * (size as f64 + 8.0) - entropy;
         let relaxation = law.relaxation(&process, &DVector::zeros(size), &start, at(0.0)).unwrap();
         match relaxation.free_energy {
             Ok(found) => assert!((found - expected).abs() < 1e-9 * expected.abs(), "{excess:e}: {found} {expected}"),
