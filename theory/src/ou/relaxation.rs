@@ -143,11 +143,11 @@ fn relax<T: Number>(
     let white = stationary_factor.solve_root(&excess);
     let white = stationary_factor.solve_root(&white.transpose()).map(|entry| entry * kappa);
     let stationary_determinant = stationary_factor.log_determinant() - 2.0 * size as f64 * root_kappa.ln();
-    let kl = divergence(&white, log_determinant - stationary_determinant)? + 0.5 * process.kappa() * distance;
+    let kl = divergence(&white, log_determinant - stationary_determinant);
 
     Ok(Relaxation {
         free_energy: Ok(free_energy),
         free_energy_rate: Ok(0.0 - (drag + spread)),
-        kl_to_stationary: Ok(kl),
+        kl_to_stationary: kl.map(|spread| spread + 0.5 * process.kappa() * distance),
     })
 }
