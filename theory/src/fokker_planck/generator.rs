@@ -332,7 +332,7 @@ fn without_cross_term(matrix: &DMatrix<f64>, cross: f64, ratio: f64, centre: &DV
     let along = |diagonal: f64, ratio: f64| {
         let rest = diagonal - cross.abs() * ratio;
         // a degenerate matrix on the grid made for it leaves nothing, up to rounding
-        if rest < 0.0 && rest >= -1e-12 * diagonal { 0.0 } else { rest }
+        if rest >= -1e-12 * diagonal { rest.max(0.0) } else { rest }
     };
     let axes = [along(matrix[(0, 0)], ratio), along(matrix[(1, 1)], ratio.recip())];
     if axes.iter().all(|&rest| rest >= 0.0) {
@@ -408,6 +408,14 @@ mod tests {
                     assert!(refused, "{unit:e} {mass:e} {error:e}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn flows_below_the_range_of_doubles_are_none() {
+        // into a cell that nothing leaves, one more than the smallest double that keeps all digits is seen
+        for (forward, balanced) in [(0.0, true), (1e-320, true), (f64::MIN_POSITIVE, true), (1e-300, false)] {
+            assert_eq!(pair(forward, 1.0).require_balance(&dvector![1.0, 0.0]).is_ok(), balanced, "{forward:e}");
         }
     }
 

@@ -239,3 +239,18 @@ pub(super) fn sum(values: &DVector<f64>) -> f64 {
     }
     pairwise(values.as_slice())
 }
+
+#[cfg(test)]
+#[allow(clippy::float_cmp)]
+mod tests {
+    use nalgebra::dvector;
+
+    use super::{Grid, GridDensity};
+    use crate::fokker_planck::Axis;
+
+    #[test]
+    fn the_mass_is_the_integral_of_the_values() {
+        let grid = Grid::new(&[Axis::new(0.0, 1.0, 2).unwrap(), Axis::new(0.0, 3.0, 1).unwrap()]).unwrap();
+        assert_eq!(GridDensity { grid, values: dvector![0.25, 0.75] }.mass(), 1.5);
+    }
+}

@@ -44,6 +44,7 @@ pub struct ScalarStationaryLaw<B, D> {
     high: f64,
     drift: B,
     diffusion: D,
+    panels: usize,
     /// kappa int b/D from the lower end to each edge of a panel.
     exponents: DVector<f64>,
     /// ln of the integral of exp(kappa int b/D)/D.
@@ -66,11 +67,19 @@ impl<B: Fn(f64) -> f64, D: Fn(f64) -> f64> ScalarStationaryLaw<B, D> {
     pub fn new(kappa: f64, low: f64, high: f64, drift: B, diffusion: D) -> Result<Self> {
         require_kappa(kappa)?;
         super::Axis::new(low, high, 1)?;
-        let mut law =
-            Self { kappa, low, high, drift, diffusion, exponents: DVector::zeros(1), log_normaliser: f64::NAN };
+        let mut law = Self {
+            kappa,
+            low,
+            high,
+            drift,
+            diffusion,
+            panels: 0,
+            exponents: DVector::zeros(1),
+            log_normaliser: f64::NAN,
+        };
         let mut panels = 8;
         while panels <= PANELS {
-            let (last_exponent, last_normaliser) = (law.exponents[law.exponents.len() - 1], law.log_normaliser);
+            let (last_exponent, last_normaliser) = (law.exponents[law.panels], law.log_normaliser);
             law.tabulate(panels)?;
             let scale = 1.0 + law.exponents.amax();
             let moved = (law.exponents[panels] - last_exponent).abs() + (law.log_normaliser - last_normaliser).abs();
@@ -83,6 +92,7 @@ impl<B: Fn(f64) -> f64, D: Fn(f64) -> f64> ScalarStationaryLaw<B, D> {
     }
 
     fn tabulate(&mut self, panels: usize) -> Result<()> {
+        self.panels = panels;
         self.exponents = DVector::zeros(panels + 1);
         let mut logarithms = Vec::with_capacity(10 * panels);
         for panel in 0..panels {
@@ -143,7 +153,7 @@ impl<B: Fn(f64) -> f64, D: Fn(f64) -> f64> ScalarStationaryLaw<B, D> {
         if !(point >= self.low && point <= self.high) {
             return Err(TheoryError::InvalidValue { name: "point", value: point, admissible: "inside the interval" });
         }
-        let panels = self.exponents.len() - 1;
+        let panels = self.panels;
         let fraction = (point - self.low) / (self.high - self.low);
         let panel = (fraction * panels as f64).floor() as usize;
         let exponent = self.exponents[panel] + self.integral(self.edge(panel, panels), point)?;
@@ -178,10 +188,9 @@ impl<B: Fn(f64) -> f64, D: Fn(f64) -> f64> ScalarStationaryLaw<B, D> {
     /// assert!((law.expectation(|x| x * x).unwrap() - 0.5).abs() < 1e-12);
     /// ```
     pub fn expectation(&self, function: impl Fn(f64) -> f64) -> Result<f64> {
-        let panels = self.exponents.len() - 1;
         let mut sum = 0.0;
-        for panel in 0..panels {
-            for (x, weight) in nodes(self.edge(panel, panels), self.edge(panel + 1, panels)) {
+        for panel in 0..self.panels {
+            for (x, weight) in nodes(self.edge(panel, self.panels), self.edge(panel + 1, self.panels)) {
                 let value = function(x);
                 if !value.is_finite() {
                     return Err(TheoryError::InvalidValue { name: "function", value, admissible: "finite" });

@@ -160,19 +160,18 @@ impl GridFokkerPlanck {
         let piece = products / pieces;
         for _ in 0..pieces as usize {
             let mut weight = (-piece).exp();
-            let mut total = weight;
             let mut power = values.clone();
             let mut mixture = &power * weight;
             let mut count = 0.0;
             // up to the mode the weights rise; beyond it they fall faster than a geometric series
-            while weight > f64::EPSILON * f64::EPSILON * total {
+            while count < piece || weight > f64::EPSILON * f64::EPSILON {
                 count += 1.0;
                 weight *= piece / count;
                 power = self.advanced(&power, rate.recip());
                 mixture.axpy(weight, &power, 1.0);
-                total += weight;
             }
-            values = mixture / total;
+            // the weights add up to 1 as the mass does: one division restores both
+            values = mixture;
             restore_mass(&mut values)?;
         }
         Ok(values)

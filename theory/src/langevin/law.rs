@@ -275,8 +275,12 @@ impl LangevinLaw {
         let has_minimum = self.quadratic.has_minimum(self.sgd.weight_decay());
         let forced: Vec<bool> = (0..size)
             .map(|i| {
-                let flat = self.oscillators[i].omega_squared() <= 0.0;
-                (flat && !has_minimum) || target[i].abs() > 2.0 * place[i].abs()
+                if self.oscillators[i].omega_squared() <= 0.0 {
+                    // of a loss with a minimum the force is a rounding
+                    !has_minimum
+                } else {
+                    target[i].abs() > 2.0 * place[i].abs()
+                }
             })
             .collect();
         let near = DVector::from_fn(size, |i, _| if forced[i] { 0.0 } else { target[i] });

@@ -357,7 +357,7 @@ pub(crate) fn halvings(time: f64, rate: f64) -> (f64, u32) {
 
 /// (1 - e^{-x}) / x with its limit 1 at 0.
 fn relaxed_fraction(x: f64) -> f64 {
-    if x < f64::EPSILON { 1.0 } else { -(-x).exp_m1() / x }
+    if x == 0.0 { 1.0 } else { -(-x).exp_m1() / x }
 }
 
 /// The product of two 2 x 2 matrices.
@@ -391,6 +391,16 @@ mod tests {
             for (&entry, expected) in row.iter().zip(expected) {
                 assert!((entry * e - Extended::from(expected)).value().abs() < 1e-30, "{row:?}");
             }
+        }
+    }
+
+    /// Without curvature g = (1 - e^{-2 gamma t}) / (2 gamma): g_n = (-2 gamma)^{n-1} / n!, 2 gamma = 2.
+    #[test]
+    fn the_series_of_free_motion_is_that_of_the_exponential() {
+        let mut expected = 1.0;
+        for (n, found) in oscillator(1.0, 0.0, 0.0).impulse_series().into_iter().enumerate().skip(1) {
+            assert!((found / expected - 1.0).abs() < 1e-14, "{n}: {found} {expected}");
+            expected *= -2.0 / (n + 1) as f64;
         }
     }
 

@@ -7,10 +7,10 @@ use langevin_equation::equation;
 use nalgebra::{DMatrix, DVector};
 
 use super::stationary::{Digits, StationaryLaw, Workings};
-use super::{OrnsteinUhlenbeck, Propagation};
+use super::{OrnsteinUhlenbeck, Propagation, require_no_overflow};
 use crate::cholesky::Cholesky;
 use crate::error::{Result, TheoryError};
-use crate::extended_precision::{Number, lift};
+use crate::extended_precision::{Number, lift, lower};
 use crate::linear_algebra::require_vector;
 use crate::time::Time;
 use crate::variational::divergence;
@@ -113,10 +113,11 @@ fn relax<T: Number>(
     let Propagation { step, noise } = process.propagation::<T>(time)?;
     let start = lift::<T>(initial_covariance);
     let covariance = noise.map(|entry| entry / kappa) + &step * &start * step.transpose();
+    require_no_overflow(lower(&covariance).iter(), "the covariance")?;
     let excess = &step * (start - workings.lyapunov.map(|entry| entry / kappa)) * step.transpose();
     let deviation = &step * process.deviation::<T>(initial_mean);
     // roundings of the covariance count relative to its smallest pivot: with 32 digits, ten of the answer must be left
-    let smallest_pivot = f64::max(64.0 * T::EPSILON, f64::min(1e11 * T::EPSILON, 1e-20));
+    let smallest_pivot = f64::max(64.0 * T::EPSILON, 5e-21);
     let Some(factor) = Cholesky::new(&covariance, smallest_pivot * size as f64) else {
         let error = TheoryError::Singular { what: "the law at this time has no density" };
         return Ok(Relaxation {
@@ -142,11 +143,11 @@ fn relax<T: Number>(
     let white = stationary_factor.solve_root(&excess);
     let white = stationary_factor.solve_root(&white.transpose()).map(|entry| entry * kappa);
     let stationary_determinant = stationary_factor.log_determinant() - 2.0 * size as f64 * root_kappa.ln();
-    let kl = divergence(&white, log_determinant - stationary_determinant)? + 0.5 * process.kappa() * distance;
+    let kl = divergence(&white, log_determinant - stationary_determinant);
 
     Ok(Relaxation {
         free_energy: Ok(free_energy),
         free_energy_rate: Ok(0.0 - (drag + spread)),
-        kl_to_stationary: Ok(kl),
+        kl_to_stationary: kl.map(|spread| spread + 0.5 * process.kappa() * distance),
     })
 }

@@ -119,7 +119,7 @@ impl<T: Number> Workings<T> {
     fn dissipation(&self, drift: &DMatrix<T>, terms: &DMatrix<f64>) -> Result<f64> {
         let size = drift.nrows();
         let flow = drift * &self.lyapunov * drift.transpose();
-        if let Some(factor) = Cholesky::new(&self.diffusion, 1e-13 * size as f64) {
+        if let Some(factor) = Cholesky::new(&self.diffusion, 1e-13) {
             let solved = factor.solve(&flow);
             return Ok((0..size).fold(T::zero(), |sum, i| sum + solved[(i, i)]).value());
         }
@@ -128,13 +128,14 @@ impl<T: Number> Workings<T> {
             (0..size).map(|i| self.diffusion[(i, i)].value()).map(|d| if d > 0.0 { d.sqrt() } else { 1.0 }).collect();
         let unit = DMatrix::from_fn(size, size, |i, j| self.diffusion[(i, j)].value() / (scale[i] * scale[j]));
         let eigen = symmetric_eigen("diffusion", &unit)?;
-        let floor = 1e-13 * size as f64 * eigen.values[0].max(f64::MIN_POSITIVE);
+        // coefficients are rounded doubles, and the largest eigenvalue is at most the number of coordinates
+        let noisy = 1e-12..;
         let scaled = DMatrix::from_fn(size, size, |i, j| drift[(i, j)].value() / scale[i]);
         let sizes = DMatrix::from_fn(size, size, |i, j| terms[(i, j)] / scale[i]);
         let mut production = 0.0;
         for k in 0..size {
             let direction = eigen.vectors.column(k);
-            if eigen.values[k] > floor {
+            if noisy.contains(&eigen.values[k]) {
                 let along = DVector::from_fn(size, |i, _| T::from(direction[i] / scale[i]));
                 let image = &flow * &along;
                 production += along.dot(&image).value() / eigen.values[k];

@@ -124,10 +124,14 @@ impl ReshuffledLaw {
     /// ```
     pub fn multiplications(samples: usize, batch_size: usize, dimension: usize) -> f64 {
         let size = 2.0 * dimension as f64;
-        let columns = 0.5 * size * (size + 3.0);
+        0.5 * size * (size + 3.0) * Self::epoch_multiplications(samples, batch_size, dimension)
+    }
+
+    /// Multiplications that an epoch takes from one start.
+    fn epoch_multiplications(samples: usize, batch_size: usize, dimension: usize) -> f64 {
         let ways = |level: usize| binomial(samples, level * batch_size) * binomial(level * batch_size, batch_size);
         let transitions: f64 = (1..=samples / batch_size.max(1)).map(ways).sum();
-        transitions * columns * 2.0 * size.powi(3)
+        transitions * 16.0 * (dimension as f64).powi(3)
     }
 
     /// The law for a data set and hyperparameters.
@@ -385,10 +389,9 @@ impl ReshuffledLaw {
                 admissible: "at most 100000",
             });
         }
-        // moments alone, where the work of a law counts all of their basis
-        let size = 2.0 * dimension as f64;
+        let epoch = Self::epoch_multiplications(self.data.samples(), self.sgd.batch_size(), dimension);
         let last = epochs.iter().copied().max().unwrap_or(0) as f64;
-        if self.work() / (0.5 * size * (size + 3.0)) * (last + 1.0) <= EXTENDED_WORK {
+        if EXTENDED_WORK / epoch > last {
             self.transient_in::<Extended>(output, position, velocity, epochs)
         } else {
             self.transient_in::<f64>(output, position, velocity, epochs)

@@ -438,9 +438,13 @@ impl RivalProblem {
 
     /// 2 (1 + beta) / h of the steepest direction, where the mean ceases to be stable.
     pub(crate) fn classical_limit(&self) -> Result<f64> {
-        match self.curvatures.first() {
-            Some(&steepest) if steepest > 0.0 => Ok(self.sgd.rate_times_curvature_limit() / steepest),
-            _ => Err(TheoryError::Infinite { what: "nothing limits the learning rate" }),
+        let steepest =
+            self.curvatures.first().ok_or(TheoryError::Infinite { what: "nothing limits the learning rate" })?;
+        let limit = self.sgd.rate_times_curvature_limit() / steepest;
+        if limit.is_finite() {
+            Ok(limit)
+        } else {
+            Err(TheoryError::Overflow { what: "the limit of the learning rate" })
         }
     }
 }

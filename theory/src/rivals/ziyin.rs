@@ -18,7 +18,7 @@ use langevin_equation::equation;
 
 use super::prediction::{Prediction, Said, Silence, said};
 use super::{Rival, RivalProblem};
-use crate::error::{Result, TheoryError};
+use crate::error::Result;
 
 /// Discrete time, minibatch noise of Gaussian features (Ziyin, Liu, Mori and Ueda 2022). With features of covariance A
 /// and label noise sigma^2 they find for the noise and the position covariance (Lemma 1 and Theorem 2 of the version
@@ -140,10 +140,6 @@ impl Rival for Ziyin {
                 high = middle;
             }
         }
-        if low > 0.0 {
-            Ok(Ok(f64::midpoint(low, high)))
-        } else {
-            said(Err(TheoryError::NotConverged { what: "the learning-rate limit", iterations: 106 }))
-        }
+        Ok(Ok(f64::midpoint(low, high)))
     }
 }

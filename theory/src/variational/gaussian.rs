@@ -210,11 +210,12 @@ fn orthogonal(nearly: &DMatrix<f64>) -> DMatrix<Extended> {
 pub(crate) fn divergence<T: Number>(excess: &DMatrix<T>, log_determinant: f64) -> Result<f64> {
     let size = excess.nrows();
     let trace = (0..size).fold(T::zero(), |sum, i| sum + excess[(i, i)]).value();
+    // 1 + W is positive: its entries are no larger than its trace
+    if !trace.is_finite() {
+        return Err(TheoryError::Overflow { what: "the divergence" });
+    }
     let half = T::from(0.5);
     let symmetric = DMatrix::from_fn(size, size, |i, j| ((excess[(i, j)] + excess[(j, i)]) * half).value());
-    if symmetric.amax() > 0.5 {
-        return Ok(0.5 * (trace - log_determinant));
-    }
     let eigen = symmetric_eigen("the excess covariance", &symmetric)?;
     if eigen.values.amax() > 0.5 {
         return Ok(0.5 * (trace - log_determinant));
@@ -224,13 +225,38 @@ pub(crate) fn divergence<T: Number>(excess: &DMatrix<T>, log_determinant: f64) -
 
 /// s - ln(1 + s) for |s| <= 1/2, without cancellation.
 fn excess_of_logarithm(s: f64) -> f64 {
-    if s.abs() > 0.01 {
-        return s - s.ln_1p();
+    // ln(1 + s) = 2 z (1 + z^2/3 + z^4/5 + ...) with z = s / (2 + s), |z| <= 1/3, and s - 2 z = s z
+    let z = s / (2.0 + s);
+    let square = z * z;
+    let rest = (1..18).rev().fold(0.0, |sum, order| (sum + 1.0 / f64::from(2 * order + 1)) * square);
+    z * (s - 2.0 * rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::excess_of_logarithm;
+
+    #[test]
+    fn the_excess_of_a_logarithm_has_all_digits() {
+        // s^2/2 - s^3/3 + s^4/4 - ... to more digits than doubles
+        let small = |s: f64| s * s * (0.5 - s * (1.0 / 3.0 - s * (0.25 - s * (0.2 - s * (1.0 / 6.0)))));
+        let cases = [
+            (0.5, 0.094_534_891_891_835_62),
+            (-0.5, 0.193_147_180_559_945_3),
+            (0.25, 0.026_856_448_685_790_24),
+            (-0.25, 0.037_682_072_451_780_93),
+            (1e-4, small(1e-4)),
+            (-1e-4, small(-1e-4)),
+            (1e-9, small(1e-9)),
+            (1e-160, 0.5e-320),
+        ];
+        for (s, expected) in cases {
+            let found = excess_of_logarithm(s);
+            assert!(
+                (found - expected).abs() <= 4.0 * f64::EPSILON * expected + 5e-324,
+                "{s:e}: {found:e} {expected:e}"
+            );
+        }
+        assert!(excess_of_logarithm(0.0).abs() <= 0.0);
     }
-    // s^2/2 - s^3/3 + ...
-    (2..10).rev().fold(0.0, |sum, order| {
-        let coefficient = if order % 2 == 0 { 1.0 } else { -1.0 } / f64::from(order);
-        sum * s + coefficient
-    }) * s
-        * s
 }

@@ -474,3 +474,23 @@ fn directions_without_noise_produce_no_entropy() {
     let production = law.entropy_production_with_parity().unwrap();
     assert!((production - 8.0 / 75.0).abs() < 1e-13, "{production}");
 }
+
+/// A flat direction of a loss that has a minimum holds what is there, however long, also from a start at zero: the force along
+/// it is a rounding of the coefficients.
+#[test]
+fn a_flat_direction_of_a_loss_with_a_minimum_holds_its_start() {
+    let sgd = Hyperparameters::new(0.25, 0.5, 0.0, 1).unwrap();
+    for slope in [0.3, 0.7, 1.1, 2.3, 0.09] {
+        let steep = dvector![1.0, slope, -0.4 * slope];
+        let hessian = &steep * steep.transpose();
+        let loss = Quadratic::new(hessian, DMatrix::from_columns(&[&steep * 0.37])).unwrap();
+        assert!(loss.has_minimum(0.0) && loss.rank() == 1);
+        let law = LangevinLaw::new(&loss, &sgd, NoiseModel::ProportionalToHessian(1.0)).unwrap();
+        for across in [0.0, 1e-3] {
+            let flat = dvector![slope, -1.0, 0.0] * across;
+            let mean = law.mean(&flat, &DVector::zeros(3), time(1e15)).unwrap();
+            let expected = &flat + &steep * (0.37 / steep.norm_squared());
+            assert!((mean.rows(0, 3) - &expected).amax() < 1e-14, "{slope} {across}: {mean} {expected}");
+        }
+    }
+}

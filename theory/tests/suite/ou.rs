@@ -58,6 +58,10 @@ fn at(value: f64) -> Time {
     Time::new(value).unwrap()
 }
 
+fn exp2(exponent: i32) -> f64 {
+    f64::from(exponent).exp2()
+}
+
 /// B from one Kronecker solve.
 fn lyapunov_by_kronecker(drift: &DMatrix<f64>, diffusion: &DMatrix<f64>) -> DMatrix<f64> {
     let size = drift.nrows();
@@ -259,6 +263,12 @@ fn what_does_not_exist_is_named() {
     assert_eq!(quiet.precision().unwrap_err().undefined_reason(), Some("uncontrollable"));
     assert_eq!(quiet.potential(&dvector![0.0, 0.0]).unwrap_err().undefined_reason(), Some("uncontrollable"));
     assert_eq!(quiet.covariance(), dmatrix![1.0, 0.0; 0.0, 0.0]);
+    // beside what flows against no noise, a coordinate in which nothing does
+    let beside =
+        build(dmatrix![0.0, -1.0, 0.0; 1.0, 1.0, 0.0; 0.0, 0.0, 2.0], DMatrix::from_diagonal(&dvector![0.0, 1.0, 3.0]));
+    let beside = beside.stationary().unwrap();
+    assert_eq!(beside.entropy_production().unwrap_err().undefined_reason(), Some("infinite"));
+    assert_eq!(beside.entropy_production_with_parity(&[1, -1, 1]).unwrap(), 0.0);
     let oscillator = build(dmatrix![0.0, -1.0; 1.0, 1.0], dmatrix![0.0, 0.0; 0.0, 1.0]).stationary().unwrap();
     assert_eq!(oscillator.entropy_production().unwrap_err().undefined_reason(), Some("infinite"));
     assert_eq!(oscillator.entropy_production_with_parity(&[1, -1]).unwrap(), 0.0);
@@ -414,7 +424,11 @@ fn heat_between_two_baths_produces_entropy() {
             -coupling, stiff, 0.0, gamma
         ];
         let diffusion = DMatrix::from_diagonal(&dvector![0.0, 0.0, gamma * first, gamma * second]) * kappa;
-        for units in [dvector![1.0, 1.0, 1.0, 1.0], dvector![1024.0, 0.125, 1.0 / 4096.0, 256.0]] {
+        for units in [
+            dvector![1.0, 1.0, 1.0, 1.0],
+            dvector![1024.0, 0.125, 1.0 / 4096.0, 256.0],
+            dvector![1.0, 1.0, 16384.0, 1.0 / 16384.0],
+        ] {
             let scale = DMatrix::from_diagonal(&units);
             let back = DMatrix::from_diagonal(&units.map(|unit| 1.0 / unit));
             let drift = &scale * &drift * &back;
@@ -447,5 +461,181 @@ fn diffusion_between_opposite_parities_and_numbers_beyond_doubles_are_named() {
         // the noise grows with the square
         assert!(overflows(process.covariance(&DMatrix::zeros(size, size), at(500.0)).unwrap_err()));
         assert!(overflows(process.mean(&DVector::from_element(size, 1e300), at(100.0)).unwrap_err()));
+    }
+}
+
+/// With time in other units and noise of another strength, B and Q scale and productions count per unit of time; powers of two
+/// change no digit.
+#[test]
+fn units_of_time_and_noise_change_nothing() {
+    let problems = [
+        (dmatrix![1.0, 2.0; -2.0, 1.0], dmatrix![1.0, 0.5; 0.5, 3.0]),
+        (dmatrix![1.0, 0.0; 0.0, 3.0], dmatrix![2.0, 0.0; 0.0, 1.0]),
+        (dmatrix![0.0, -1.0; 4.0, 1.0], dmatrix![0.0, 0.0; 0.0, 1.0]),
+        (dmatrix![1.0, -1.0; 4.0, 1.0], dmatrix![1.0, 0.0; 0.0, 0.25]),
+    ];
+    for (drift, diffusion) in problems {
+        let in_units = |time: f64, noise: f64| {
+            let diffusion = &diffusion * (time * noise);
+            let process = OrnsteinUhlenbeck::new(&drift * time, DVector::zeros(2), &diffusion, 0.75).unwrap();
+            let law = process.stationary().unwrap();
+            let per_time = |production: Result<f64, TheoryError>| {
+                production.map(|value| value / time).map_err(|error| error.undefined_reason())
+            };
+            (
+                law.lyapunov() / noise,
+                law.circulation() / (time * noise),
+                law.detailed_balance(),
+                per_time(law.entropy_production()),
+                per_time(law.entropy_production_with_parity(&[1, -1])),
+            )
+        };
+        let expected = in_units(1.0, 1.0);
+        for time in [-100, 0, 100].map(exp2) {
+            for noise in [-100, 0, 100].map(exp2) {
+                assert_eq!(in_units(time, noise), expected, "{time:e} {noise:e}");
+            }
+        }
+    }
+}
+
+/// T A T^{-1} and T D T^T are the same process in other coordinates; here all entries are exact and the noises nearly
+/// proportional, D known to 2^-34.
+#[test]
+fn coordinates_do_not_produce_entropy() {
+    let small = f64::exp2(-17.0);
+    let change = dmatrix![1.0, 0.0; 1.0, small];
+    let back = dmatrix![1.0, 0.0; -1.0 / small, 1.0 / small];
+    let drift = &change * dmatrix![1.0, 2.0; -2.0, 1.0] * back;
+    let diffusion = &change * change.transpose();
+    let law = OrnsteinUhlenbeck::new(drift, DVector::zeros(2), &diffusion, 1.0).unwrap().stationary().unwrap();
+    let found = law.entropy_production().unwrap();
+    assert!((found - 8.0).abs() < 1e-12, "{found}");
+}
+
+/// Heat between two baths through a third particle, in coordinates that mix the velocities: one combination of them has no
+/// noise, and none of them is without.
+#[test]
+fn heat_flows_whatever_the_coordinates_of_a_singular_diffusion() {
+    let (gamma, first, second, kappa) = (0.7, 2.0, 0.5, 2.0);
+    let stiffness = dmatrix![2.0, -0.5, -0.8; -0.5, 1.5, -0.3; -0.8, -0.3, 2.5];
+    let mut drift = DMatrix::zeros(6, 6);
+    drift.view_mut((0, 3), (3, 3)).copy_from(&-DMatrix::<f64>::identity(3, 3));
+    drift.view_mut((3, 0), (3, 3)).copy_from(&stiffness);
+    (drift[(3, 3)], drift[(4, 4)]) = (gamma, gamma);
+    let diffusion = DMatrix::from_diagonal(&dvector![0.0, 0.0, 0.0, gamma * first, gamma * second, 0.0]) * kappa;
+    let own =
+        OrnsteinUhlenbeck::new(drift.clone(), DVector::zeros(6), &diffusion, kappa).unwrap().stationary().unwrap();
+    let expected = gamma * (first - own.covariance()[(3, 3)]) * (1.0 / second - 1.0 / first);
+    assert!(expected > 0.05, "{expected}");
+    let mixed = dmatrix![1.0, 0.0, 0.0; 1.0, 1.0, 0.0; 1.0, -1.0, 1.0];
+    let unmixed = dmatrix![1.0, 0.0, 0.0; -1.0, 1.0, 0.0; -2.0, 1.0, 1.0];
+    for units in [[0; 6], [3, -5, 0, 10, 1, -10], [-40; 6], [40; 6]] {
+        let units = DVector::from_iterator(6, units.into_iter().map(exp2));
+        let (mut there, mut back) = (DMatrix::from_diagonal(&units), DMatrix::identity(6, 6));
+        let mut mixing = DMatrix::<f64>::identity(6, 6);
+        mixing.view_mut((3, 3), (3, 3)).copy_from(&mixed);
+        back.view_mut((3, 3), (3, 3)).copy_from(&unmixed);
+        there *= mixing;
+        back *= DMatrix::from_diagonal(&units.map(|unit| 1.0 / unit));
+        let drift = &there * &drift * back;
+        let diffusion = &there * &diffusion * there.transpose();
+        let law = OrnsteinUhlenbeck::new(drift, DVector::zeros(6), &diffusion, kappa).unwrap().stationary().unwrap();
+        let found = law.entropy_production_with_parity(&[1, 1, 1, -1, -1, -1]).unwrap();
+        assert!((found / expected - 1.0).abs() < 1e-9, "{found}, expected {expected}");
+    }
+}
+
+/// A propagator does not feel the noise: where e^{-At} is a double it is given, although the covariance is none.
+#[test]
+fn only_what_leaves_the_range_of_doubles_is_refused() {
+    let growing = |size: usize, noise: f64| {
+        let one = DMatrix::<f64>::identity(size, size);
+        OrnsteinUhlenbeck::new(-&one, DVector::zeros(size), &(one * noise), 1.0).unwrap()
+    };
+    for (size, noise) in [(2, 0.0), (2, 1.0), (65, 1.0)] {
+        let grown = growing(size, noise).propagator(at(500.0)).unwrap()[(0, 0)];
+        assert!((grown / 500.0_f64.exp() - 1.0).abs() < 1e-9, "{size} {noise}: {grown:e}");
+        // a law that exists and is too wide
+        let (slow, loud) = (DMatrix::identity(size, size) * 1e-5, DMatrix::identity(size, size) * 1e305);
+        let process = OrnsteinUhlenbeck::new(slow, DVector::zeros(size), &loud, 1.0).unwrap();
+        assert!(matches!(process.stationary(), Err(TheoryError::Overflow { .. })), "{size}");
+    }
+    assert!(growing(2, 1.0).mean(&dvector![1.0, 1.0], at(500.0)).is_ok());
+    // without noise that would overflow too
+    assert!(matches!(growing(2, 0.0).propagator(at(800.0)), Err(TheoryError::Overflow { .. })));
+    let fast = OrnsteinUhlenbeck::new(dmatrix![1e308], dvector![0.0], &dmatrix![1.0], 1.0).unwrap();
+    assert!(matches!(fast.stationary(), Err(TheoryError::Overflow { .. })));
+}
+
+/// Rates of 1 and 2^-75 have a law; after 2^90 units of time a rate of 2^-77 has not come to rest, and the squarings that
+/// reach so far have used up all digits.
+#[test]
+fn slow_directions_keep_their_digits_or_are_refused() {
+    let with_slow = |rate: f64| {
+        let drift = DMatrix::from_diagonal(&dvector![1.0, rate]);
+        OrnsteinUhlenbeck::new(drift, dvector![0.0, 0.0], &DMatrix::identity(2, 2), 1.0).unwrap()
+    };
+    for exponent in [-25.0, -50.0, -75.0] {
+        let rate = f64::exp2(exponent);
+        let variance = with_slow(rate).stationary().unwrap().covariance()[(1, 1)];
+        assert!((variance * rate - 1.0).abs() < 1e-7, "2^{exponent}: {variance:e}");
+    }
+    let moving = with_slow(f64::exp2(-77.0)).propagator(at(f64::exp2(90.0)));
+    assert!(matches!(moving, Err(TheoryError::NoDigitsLeft { .. })), "{moving:?}");
+    let resting = with_slow(1.0).propagator(at(f64::exp2(90.0))).unwrap();
+    assert_eq!(resting, DMatrix::zeros(2, 2));
+}
+
+/// A rotation without damping has no law, at any ratio of its two couplings: roundings are no damping.
+#[test]
+fn roundings_are_no_damping() {
+    for index in 1..40 {
+        let (one, other) = (1.0 + 0.1 * f64::from(index), 1.0 / (0.3 + 0.07 * f64::from(index)));
+        let drift = dmatrix![0.0, -one; other, 0.0];
+        let process = OrnsteinUhlenbeck::new(drift, dvector![0.0, 0.0], &DMatrix::identity(2, 2), 1.0).unwrap();
+        assert!(matches!(process.stationary(), Err(TheoryError::NotHurwitz { .. })), "{index}");
+    }
+}
+
+/// Small whole numbers, the last row the sum of the others: no inverse, whatever roundings leave of the last pivot.
+#[test]
+fn drifts_without_inverse_are_found() {
+    for size in 2..30_usize {
+        for variant in 0..4_u64 {
+            let mut state = 17 * size as u64 + variant;
+            let mut drift = DMatrix::from_fn(size, size, |_, _| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                ((state >> 33) % 7) as f64 - 3.0
+            });
+            let sum = drift.rows(0, size - 1).row_sum();
+            drift.set_row(size - 1, &sum);
+            let one = DMatrix::identity(size, size);
+            let process = OrnsteinUhlenbeck::new(drift, DVector::zeros(size), &one, 1.0).unwrap();
+            assert!(matches!(process.stationary(), Err(TheoryError::Singular { .. })), "{size} {variant}");
+        }
+    }
+}
+
+/// Two coordinates whose correlation is 1 to 14 digits, among more than are computed with 32: the logarithm of the determinant
+/// has lost its digits, and no free energy is better than a wrong one.
+#[test]
+fn laws_too_narrow_for_doubles_have_no_free_energy() {
+    let size = 65;
+    let one = DMatrix::<f64>::identity(size, size);
+    let process = OrnsteinUhlenbeck::new(one.clone(), DVector::zeros(size), &one, 1.0).unwrap();
+    let law = process.stationary().unwrap();
+    for excess in [0.9e-14, 1.1e-14, 1.7e-14, 2.3e-14, 1e-6] {
+        let cross = 21.0_f64.sqrt() * (1.0 - excess);
+        let mut start = one.clone();
+        (start[(0, 0)], start[(1, 1)], start[(0, 1)], start[(1, 0)]) = (3.0, 7.0, cross, cross);
+        let determinant = (-cross).mul_add(cross, 21.0);
+        let entropy = 0.5 * (size as f64 * (1.0 + std::f64::consts::TAU.ln()) + determinant.ln());
+        let expected = 0.5 * (size as f64 + 8.0) - entropy;
+        let relaxation = law.relaxation(&process, &DVector::zeros(size), &start, at(0.0)).unwrap();
+        match relaxation.free_energy {
+            Ok(found) => assert!((found - expected).abs() < 1e-9 * expected.abs(), "{excess:e}: {found} {expected}"),
+            Err(error) => assert!(matches!(error, TheoryError::Singular { .. }) && excess < 1e-13, "{excess:e}"),
+        }
     }
 }

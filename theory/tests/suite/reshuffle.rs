@@ -226,3 +226,43 @@ fn displacements_of_two_samples() {
         assert!((found - expected).abs() <= 1e-12 * variance, "{found} after {epochs}, expected {expected}");
     }
 }
+
+/// Features that are all zero leave nothing to move, in any dimension.
+#[test]
+fn without_curvature_nothing_moves() {
+    let still = LeastSquares::new(DMatrix::zeros(4, 3), dmatrix![1.0; 2.0; 0.5; -1.0]).unwrap();
+    let sgd = Hyperparameters::new(0.1, 0.5, 0.0, 2).unwrap();
+    let law = ReshuffledLaw::new(&still, &sgd).unwrap();
+    let places = law.stationary(0).unwrap();
+    assert_eq!(places.len(), 2);
+    for place in places {
+        assert_eq!((place.mean, place.second_moment), (DVector::zeros(6), DMatrix::zeros(6, 6)));
+    }
+    assert_eq!(law.displacement(0, &[0, 7]).unwrap(), [0.0, 0.0]);
+}
+
+/// Gradients +1 and -1 at curvature 1: an epoch moves the minimum by -+eta^2, the two steps of it by eta.
+#[test]
+fn an_epoch_keeps_the_digits_that_its_steps_cancel() {
+    let data = LeastSquares::new(dmatrix![1.0; 1.0], dmatrix![1.0; -1.0]).unwrap();
+    for eta in [1e-2, 1e-4, 1e-6, 1e-8] {
+        let sgd = Hyperparameters::new(eta, 0.0, 0.0, 1).unwrap();
+        let law = ReshuffledLaw::new(&data, &sgd).unwrap();
+        let epochs = law.transient(0, &dvector![0.0], &dvector![0.0], &[0, 1]).unwrap();
+        let (step, epoch) = (&epochs[0][1].second_moment, &epochs[1][0].second_moment);
+        assert!((step[(0, 0)] / eta.powi(2) - 1.0).abs() < 1e-14);
+        assert!((epoch[(0, 0)] / eta.powi(4) - 1.0).abs() < 1e-14, "{eta:e}: {}", epoch[(0, 0)]);
+    }
+}
+
+/// As many epochs as the documentation says.
+#[test]
+fn a_hundred_thousand_epochs_are_the_most() {
+    let data = LeastSquares::new(dmatrix![1.0], dmatrix![0.0]).unwrap();
+    let sgd = Hyperparameters::new(1e-5, 0.0, 0.0, 1).unwrap();
+    let law = ReshuffledLaw::new(&data, &sgd).unwrap();
+    let after = |epochs: u64| law.transient(0, &dvector![1.0], &dvector![0.0], &[epochs]);
+    let mean = after(100_000).unwrap()[0][0].mean[0];
+    assert!((mean - (-1e-5_f64).ln_1p().mul_add(1e5, 0.0).exp()).abs() < 1e-14, "{mean}");
+    assert!(matches!(after(100_001), Err(TheoryError::InvalidValue { .. })));
+}

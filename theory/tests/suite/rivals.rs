@@ -471,3 +471,90 @@ fn the_law_of_reshuffled_epochs_is_a_truth() {
     let stable = |rate: f64| truth(&both).predict(&both.with_rates(rate, 0.5).unwrap()).unwrap().speed.is_ok();
     assert!(stable(limit * (1.0 - 1e-8)) && !stable(limit * (1.0 + 1e-8)), "{limit}");
 }
+
+#[test]
+fn other_rates_have_other_velocities() {
+    let data = LeastSquares::new(dmatrix![1.0; -1.0], dmatrix![1.0; 1.0]).unwrap();
+    let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 1).unwrap();
+    let problem = RivalProblem::new(&data, &sgd, Sampling::WithReplacement, BatchNoise::Minibatch, vec![]).unwrap();
+    let measured = problem.with_velocity_variances(vec![8.0]).unwrap();
+    assert_eq!(measured.velocity_variances(), Some([8.0].as_slice()));
+    let faster = measured.with_rates(0.6, 0.1).unwrap();
+    assert_eq!((faster.hyperparameters().learning_rate(), faster.hyperparameters().momentum()), (0.6, 0.1));
+    assert_eq!(Yaida.predict(&faster).unwrap().position_variance, Err(Silence::NeedsMeasurement));
+}
+
+/// One direction, phi the noise factor: s reaches 1 at eta h (phi / (1-beta) + 1 / (2 (1+beta))) = 1, however far below the
+/// limit of the mean that is; at the limits themselves there is no law.
+#[test]
+fn gaussian_features_at_their_borders() {
+    let data = LeastSquares::new(dmatrix![1.0; -1.0], dmatrix![1.0; 1.0]).unwrap();
+    let problem = |eta: f64, beta: f64, batch_size: usize, sampling| {
+        let sgd = Hyperparameters::new(eta, beta, 0.0, batch_size).unwrap();
+        RivalProblem::new(&data, &sgd, sampling, BatchNoise::Minibatch, vec![]).unwrap()
+    };
+    for exponent in [0, 10, 30, 50] {
+        let rest = f64::from(-exponent).exp2();
+        let problem = problem(0.1, 1.0 - rest, 1, Sampling::WithReplacement);
+        let expected = 1.0 / (1.0 / rest + 0.5 / (2.0 - rest));
+        let found = Ziyin.learning_rate_limit(&problem).unwrap().unwrap();
+        assert!((found / expected - 1.0).abs() < 1e-14, "{exponent}: {found} {expected}");
+    }
+    let reason = |problem: &RivalProblem| Ziyin.predict(problem).unwrap().position_variance.unwrap_err();
+    // phi = 1/2: s = 1; phi = 0: the mean stays where it is mirrored
+    let edge = problem(1.0, 0.0, 2, Sampling::WithReplacement);
+    assert_eq!(reason(&edge), Silence::Undefined("mean-square-unstable"));
+    let edge = problem(2.0, 0.0, 2, Sampling::WithoutReplacement);
+    assert_eq!(reason(&edge), Silence::Undefined("unstable"));
+}
+
+/// A limit beyond the range of doubles is none.
+#[test]
+fn curvatures_near_zero_limit_nothing() {
+    let data = LeastSquares::new(dmatrix![1e-155; -1e-155], dmatrix![1.0; 1.0]).unwrap();
+    let sgd = Hyperparameters::new(0.5, 0.0, 0.0, 1).unwrap();
+    let problem = RivalProblem::new(&data, &sgd, Sampling::WithReplacement, BatchNoise::Minibatch, vec![]).unwrap();
+    assert_eq!(problem.curvatures().len(), 1);
+    for rival in [&Liu as &dyn Rival, &Ziyin] {
+        assert_eq!(rival.learning_rate_limit(&problem).unwrap(), Err(Silence::Undefined("overflow")), "{}", rival.id());
+    }
+}
+
+/// Two samples of curvatures g and h: an epoch multiplies a deviation by (1 - eta g) (1 - eta h), which ceases to contract at
+/// 1/g + 1/h, beyond the limit of the mean curvature, 4 / (g + h).
+#[test]
+fn reshuffled_epochs_can_be_stable_beyond_the_limit_of_full_batches() {
+    let problem = |squares: &[f64], unit: f64| {
+        let features = DMatrix::from_fn(squares.len(), 1, |i, _| squares[i].sqrt() * unit);
+        let targets = DMatrix::from_fn(squares.len(), 1, |i, _| i as f64 - 0.3);
+        let data = LeastSquares::new(features, targets).unwrap();
+        let sgd = Hyperparameters::new(0.1 / (unit * unit), 0.0, 0.0, 1).unwrap();
+        RivalProblem::new(&data, &sgd, Sampling::Reshuffle, BatchNoise::Minibatch, vec![]).unwrap()
+    };
+    for unit in [1e-3, 1.0, 1e3] {
+        let two = problem(&[1.44, 0.49], unit);
+        let expected = (1.0 / 1.44 + 1.0 / 0.49) / (unit * unit);
+        let found = truth(&two).learning_rate_limit(&two).unwrap().unwrap();
+        assert!((found / expected - 1.0).abs() < 1e-10, "{unit:e}: {found} {expected}");
+    }
+    // 2, 4 and 8 times the inverse mean curvature all are rates at which an epoch ends in the minimum
+    let many = problem(&[0.5, 0.25, 0.125, 3.125], 1.0);
+    assert_eq!(truth(&many).learning_rate_limit(&many).unwrap(), Err(Silence::Undefined("infinite")));
+}
+
+/// Epochs of up to a million batches are summed.
+#[test]
+fn the_longest_epoch_has_a_million_batches() {
+    let variance = |samples: usize| {
+        let features = DMatrix::from_element(samples, 1, 1.0);
+        let targets = DMatrix::from_fn(samples, 1, |i, _| if i % 2 == 0 { 1.0 } else { -1.0 });
+        let data = LeastSquares::new(features, targets).unwrap();
+        let sgd = Hyperparameters::new(0.1, 0.0, 0.0, 1).unwrap();
+        let problem = RivalProblem::new(&data, &sgd, Sampling::Reshuffle, BatchNoise::Minibatch, vec![]).unwrap();
+        (Kuhn.predict(&problem).unwrap().position_variance, Liu.predict(&problem).unwrap().position_variance)
+    };
+    // a direction much faster than an epoch does not feel it
+    let (found, independent) = variance(1_000_000);
+    assert!((found.unwrap()[0] / independent.unwrap()[0] - 1.0).abs() < 1e-4);
+    assert_eq!(variance(1_000_002).0, Err(Silence::Undefined("overflow")));
+}

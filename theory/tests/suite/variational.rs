@@ -196,3 +196,36 @@ fn near_laws_have_a_distance_with_digits() {
     let expected = (excess / ((1.0 + excess).sqrt() + 1.0)).powi(2) * covariance.trace();
     assert!((found / expected - 1.0).abs() <= 1e-12, "{found:e} {expected:e}");
 }
+
+/// Correlations of 1 to the last bit but one: a covariance that other roundings would have made singular has no density.
+#[test]
+fn a_covariance_within_a_rounding_of_singular_has_no_density() {
+    for size in [2, 10, 60] {
+        let nearly = DMatrix::from_fn(size, size, |i, j| if i == j { 1.0 + f64::EPSILON } else { 1.0 });
+        let law = Gaussian::new(DVector::zeros(size), &nearly).unwrap();
+        assert_eq!(law.entropy().unwrap_err().undefined_reason(), Some("singular"), "{size}");
+    }
+}
+
+/// Variances 1 and delta along the diagonals of the plane, from the unit law: KL = (delta - 1 - ln delta) / 2. No entry of the
+/// difference exceeds 1/2.
+#[test]
+fn a_narrow_direction_across_the_axes_costs_no_digits() {
+    let unit = Gaussian::new(dvector![0.0, 0.0], &DMatrix::identity(2, 2)).unwrap();
+    for exponent in [1, 2, 10, 30, 40] {
+        let delta = f64::from(-exponent).exp2();
+        let (own, cross) = (0.5 + 0.5 * delta, 0.5 - 0.5 * delta);
+        let narrow = Gaussian::new(dvector![0.0, 0.0], &dmatrix![own, cross; cross, own]).unwrap();
+        let expected = 0.5 * (delta - 1.0 - delta.ln());
+        let found = narrow.kl_divergence(&unit).unwrap();
+        assert!((found - expected).abs() <= 8.0 * f64::EPSILON * (1.0 + expected), "{exponent}: {found} {expected}");
+    }
+}
+
+#[test]
+fn a_divergence_beyond_the_range_of_doubles_is_named() {
+    let law = |variance: f64| Gaussian::new(dvector![0.0, 0.0], &dmatrix![variance, 0.0; 0.0, 1.0]).unwrap();
+    let found = law(1e10).kl_divergence(&law(1e-305));
+    assert_eq!(found.unwrap_err().undefined_reason(), Some("overflow"));
+    assert!((law(1e10).kl_divergence(&law(1e-290)).unwrap() / 0.5e300 - 1.0).abs() < 1e-14);
+}
