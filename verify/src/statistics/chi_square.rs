@@ -69,7 +69,7 @@ pub fn degrees_for(effect: f64, rates: Rates) -> f64 {
         high *= 2.0;
     }
     let mut low = 0.5 * high;
-    while high - low > 1e-3 * high {
+    while low < 0.999 * high {
         let middle = 0.5 * (low + high);
         if minimum_detectable_ratio(middle, rates) > effect {
             low = middle;

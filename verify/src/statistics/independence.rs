@@ -75,7 +75,7 @@ fn at_most(r: u64, m: u64, n: u64) -> f64 {
     for runs in (2..=r).rev() {
         let before = total;
         total += term(runs);
-        if total == before {
+        if total <= before {
             break;
         }
     }

@@ -369,6 +369,16 @@ mod tests {
         }
     }
 
+    #[test]
+    fn values_near_the_largest_double_have_an_interval() {
+        for value in [1.7e308, -1.7e308] {
+            let mut sequence = CatoniSequence::new(1.0, 64, RATES).unwrap();
+            sequence.add(&[value]).unwrap();
+            let [low, high] = sequence.interval();
+            assert!(low <= value && value <= high, "[{low:e}, {high:e}]");
+        }
+    }
+
     /// The products of factors give the sum of logs, also for sizes near the ends of the range of doubles.
     #[test]
     fn influences_equal_their_definition() {
@@ -377,16 +387,19 @@ mod tests {
             .map(|_| 10.0_f64.powf(stream.random_range(-12.0..20.0)) * if stream.random_bool(0.5) { 1.0 } else { -1.0 })
             .chain([1e200, -1e150, 1e61, -1e119, 0.0])
             .collect();
-        let expected: f64 = values
-            .iter()
-            .map(|&x: &f64| {
-                let size = x.abs();
-                let log = if size > 1e120 { 2.0 * size.ln() - 2.0_f64.ln() } else { (size + 0.5 * x * x).ln_1p() };
-                log.copysign(x)
-            })
-            .sum();
-        let found = influences(&values, 1.0, 0.0);
-        assert!((found - expected).abs() < 1e-8, "{found}, expected {expected}");
+        for mean in [0.0, 3.0] {
+            let expected: f64 = values
+                .iter()
+                .map(|&value: &f64| {
+                    let x = value - mean;
+                    let size = x.abs();
+                    let log = if size > 1e120 { 2.0 * size.ln() - 2.0_f64.ln() } else { (size + 0.5 * x * x).ln_1p() };
+                    log.copysign(x)
+                })
+                .sum();
+            let found = influences(&values, 1.0, mean);
+            assert!((found - expected).abs() < 1e-8, "{found}, expected {expected}");
+        }
     }
 
     #[test]
