@@ -376,6 +376,8 @@ mod tests {
             sequence.add(&[value]).unwrap();
             let [low, high] = sequence.interval();
             assert!(low <= value && value <= high, "[{low:e}, {high:e}]");
+            let estimate = sequence.estimate();
+            assert!(low <= estimate && estimate <= high, "{estimate:e}");
         }
     }
 
