@@ -58,6 +58,10 @@ fn sums_of_squares() {
         assert!(chi_square::minimum_detectable_ratio(degrees, RATES) <= effect);
         assert!(chi_square::minimum_detectable_ratio((0.99 * degrees).floor(), RATES) > effect);
     }
+    // a number that reaches the effect to the last bit is enough
+    for degrees in [16.0, 24.0] {
+        assert_eq!(chi_square::degrees_for(chi_square::minimum_detectable_ratio(degrees, RATES), RATES), degrees);
+    }
 }
 
 #[test]
@@ -105,6 +109,7 @@ fn chains_are_counted() {
     // without spread: the claimed value, or nothing can be said
     let same = chains::test(&[0.9e-9; 2000], RATES);
     assert_eq!((same.p_value, same.untestable), (1.0, None));
+    assert_eq!(chains::test(&[-1e-9; 2000], RATES).untestable, None);
     for value in [1.1e-9, -1.1e-9] {
         assert!(
             chains::test(&[value; 2000], RATES).untestable.is_some_and(|reason| reason.to_string().contains("spread"))
@@ -147,6 +152,9 @@ fn tails_of_chains() {
     for without in [vec![0.0; 100], alternating(100, 0.0), [vec![0.0; 90], alternating(10, 0.0)].concat()] {
         assert_eq!(chains::tail_index(&without), (f64::INFINITY, 0.0));
     }
+    // 25 values and nothing behind them
+    let alone = [vec![2.0, -1.0, -1.0], alternating(22, 0.0), vec![0.0; 75]].concat();
+    assert_eq!(chains::tail_index(&alone), (f64::INFINITY, 0.0));
     // about the mean
     let shifted: Vec<f64> = law(2.0).iter().map(|value| value + 5.0).collect();
     close(chains::tail_index(&shifted).0, chains::tail_index(&law(2.0)).0, 1e-9);
@@ -220,6 +228,31 @@ fn e_values() {
     // too few values for any shift
     assert_eq!(catoni::minimum_detectable_shift(100, known(4.0), 1e-6, 0.999), f64::INFINITY);
     assert_eq!(catoni::values_needed(0.1, known(3.0), 1e-6, 0.999), 26_348);
+    // the planned number resolves the shift, and one fewer does not
+    for k in 0..400 {
+        let shift = 10.0_f64.powf(-4.0 + 0.0125 * f64::from(k));
+        let resolved = |count: u64| catoni::minimum_detectable_shift(count as usize, known(3.0), 1e-6, 0.99);
+        let count = catoni::values_needed(shift, known(3.0), 1e-6, 0.99);
+        assert!(resolved(count) <= shift && resolved(count - 1) > shift, "{shift}: {count}");
+    }
+}
+
+/// Each end is a mean whose e-value is 1/alpha, of few values and of far ones too; no number is none.
+#[test]
+fn ends_of_catoni_intervals() {
+    let far = [vec![1e9], vec![0.0; 40]].concat();
+    for values in [&[0.0][..], &[3.0, -1.0], &[-1.0, 7.0, 1.0], &[0.1; 7], &far, &[-1e4; 30]] {
+        let ([low, high], middle) = catoni::interval(values, known(2.0), 1e-6);
+        for end in [low, high] {
+            close(catoni::log_e_value(values, end, known(2.0), 1e-6), 1e6_f64.ln(), 1e-8);
+        }
+        assert!(low < middle && middle < high);
+    }
+    let ([low, high], middle) = catoni::interval(&[], known(2.0), 1e-6);
+    assert!(low == f64::NEG_INFINITY && high == f64::INFINITY && middle.is_nan());
+    for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        assert!(catoni::interval(&[0.0, value, 1.0], known(2.0), 1e-6).1.is_nan(), "{value}");
+    }
 }
 
 #[test]
@@ -397,6 +430,13 @@ fn quantiles_are_uniform() {
     let critical = (21..400).find(|&k| tail::binomial(400, 0.05, k).1 <= level).unwrap();
     close(tail::binomial(400, 0.05 * (1.0 + resolution), critical - 1).0, 1.0 - RATES.power, 1e-6);
     close(found.minimum_detectable_effect, resolution, 1e-12);
+    // a count whose tail is the level itself is refuted
+    let (k, equal) = (21..60)
+        .map(|k| (k, Rates { alpha: 40.0 * tail::binomial(400, 0.05, k).1, ..RATES }))
+        .find(|(k, rates)| 0.5 * rates.alpha / 20.0 == tail::binomial(400, 0.05, *k).1)
+        .expect("most products can be undone");
+    let excess = pit::bins_resolution(400, equal);
+    close(tail::binomial(400, 0.05 * (1.0 + excess), k - 1).0, 1.0 - RATES.power, 1e-6);
     let empty = pit::Transformed { bins: vec![0; pit::BINS], ..uniform };
     close(pit::bins(&empty, RATES).effect, -1.0, 1e-12);
 }
@@ -495,6 +535,22 @@ fn chernoff_bounds_from_any_scale() {
     }
 }
 
+/// The generating function is asked inside its limit alone, and where it ends earlier, the bound is still found.
+#[test]
+fn chernoff_bounds_near_a_limit() {
+    for (x, scale, limit) in [(9.0, 1.0, 2.0), (9.0, 1e-3, 2.0), (9.0, 50.0, 2.0), (-9.0, -1.0, 2.0)] {
+        let normal = |s: f64| {
+            assert!(s.abs() < limit);
+            0.5 * s * s
+        };
+        close(chernoff::log_tail(normal, x, scale, limit), 2.0 - 18.0, 1e-6);
+    }
+    // NaN from 1 on
+    for scale in [1e-3, 1.0, 40.0] {
+        close(chernoff::log_tail(|s| -(-s).ln_1p(), 30.0, scale, 1e6), 1.0 - 30.0 + 30.0_f64.ln(), 1e-9);
+    }
+}
+
 /// Batch means by hand: 36 numbers, batches of 6 and of 2.
 #[test]
 fn lugsail_errors() {
@@ -515,6 +571,15 @@ fn lugsail_errors() {
     let (long, short) = (batches(&mixed, 6), batches(&mixed, 2));
     assert!(2.0 * long <= short, "{long} {short}");
     close(diagnostics::lugsail_variance(&mixed), long, 1e-12);
+    // means 2, -2, 1, -1, 0, 0 of six and those of two of them: v(6) = 6 10/5 = 12, v(2) = 2 204/17 = 24, no difference left;
+    // and the same in a smaller unit
+    let pairs = [[6.0, 6.0, -6.0], [3.0, 0.0, -9.0], [1.0; 3], [-1.0; 3], [0.0; 3], [0.0; 3]];
+    let level: Vec<f64> = pairs.concat().into_iter().flat_map(|value: f64| [value, value]).collect();
+    assert_eq!((batches(&level, 6), batches(&level, 2)), (12.0, 24.0));
+    for unit in [1.0, 0.125] {
+        let chain: Vec<f64> = level.iter().map(|value| unit * value).collect();
+        assert_eq!(diagnostics::lugsail_variance(&chain), 12.0 * unit * unit);
+    }
     let all = [slow.clone(), mixed.clone(), mixed, slow];
     let mean = all.iter().map(|chain| diagnostics::lugsail_variance(chain)).sum::<f64>() / 4.0;
     let found = diagnostics::Diagnostics::of(&all).unwrap();
@@ -594,6 +659,18 @@ fn e_values_of_far_values() {
     // psi grows like twice the logarithm
     close(of(&[1e200], 0.0) - of(&[1e100], 0.0), 200.0 * std::f64::consts::LN_10, 1e-9);
     close(of(&[1e5, -2e4, 3e4], 0.0), of(&[1.5e5, 3e4, 8e4], 5e4), 1e-9);
+}
+
+/// A mean that equals the bound is inside it: no evidence at all.
+#[test]
+fn bounds_include_their_ends() {
+    for mean in [0.1, 1e4 + 0.7, 1e6 + 0.3] {
+        let mut sequence = sequence::StudentSequence::new(vec![1000], RATES).unwrap();
+        let spread = (0..500).map(|k| f64::from(k).sin());
+        sequence.add(&spread.flat_map(|value| [mean + value, mean - value]).collect::<Vec<f64>>()).unwrap();
+        assert_eq!(sequence.untestable(), None);
+        assert_eq!(sequence.p_value_within(sequence.estimate()), 1.0);
+    }
 }
 
 #[test]

@@ -79,13 +79,11 @@ impl Kernel for AddDistances<'_> {
         let states = self.block.positions.chunks_exact(width).zip(self.block.velocities.chunks_exact(width));
         for (position, velocity) in states.skip(initial) {
             let (mut local, mut global) = (lanes.splat(0.0), lanes.splat(0.0));
-            let mut first = 0;
-            while first < width {
+            for first in (0..width).step_by(LANES) {
                 let x = lanes.sub(part(lanes, &position[first..]), part(lanes, &self.origin[first..]));
                 let v = part(lanes, &velocity[first..]);
                 local = lanes.mul_add(v, v, local);
                 global = lanes.mul_add(x, x, global);
-                first += LANES;
             }
             self.distances.local.push(self.square_rate * lanes.sum(local));
             self.distances.global.push(lanes.sum(global));

@@ -7,7 +7,7 @@ use nalgebra::DMatrix;
 use super::{Observer, StateBlock};
 
 /// States gathered before their products are added.
-const GATHERED: usize = 96;
+const GATHERED: u64 = 96;
 
 /// Columns and lines of a tile of the product: its sums stay in registers.
 const TILE_COLUMNS: usize = 4;
@@ -44,7 +44,7 @@ impl<'a> SecondMomentObserver<'a> {
             processor: Processor::best(),
             centre,
             lines,
-            states: Vec::with_capacity(GATHERED * lines),
+            states: Vec::with_capacity(GATHERED as usize * lines),
             sums: vec![Line::default(); lines * lines * LANES],
             count: 0,
         }
@@ -77,7 +77,7 @@ impl Observer for SecondMomentObserver<'_> {
             }
             state[width..2 * width].copy_from_slice(velocity);
             self.count += 1;
-            if self.states.len() >= GATHERED * self.lines {
+            if self.count.is_multiple_of(GATHERED) {
                 self.add_products();
             }
         }
@@ -106,8 +106,7 @@ impl Kernel for AddProducts<'_> {
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) {
         let Self { states, lines, sums } = self;
-        let mut column = 0;
-        while column < lines * LANES {
+        for column in (0..lines * LANES).step_by(TILE_COLUMNS) {
             let mut line = column / LANES;
             while line < lines {
                 let count = TILE_LINES.min(lines - line);
@@ -122,7 +121,6 @@ impl Kernel for AddProducts<'_> {
                 }
                 line += count;
             }
-            column += TILE_COLUMNS;
         }
     }
 }

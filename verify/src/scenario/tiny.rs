@@ -205,9 +205,11 @@ impl Scenario for TinyMinibatch {
             record.alpha = Some(alpha);
             // beyond the range of double precision an e-value is reported at its end
             record.e_value = Some(log_e.min(700.0).exp());
-            record.verdict = if log_e >= (1.0 / alpha).ln() {
+            let threshold = (1.0 / alpha).ln();
+            // neither for an e-value that is NaN
+            record.verdict = if log_e >= threshold {
                 Verdict::Refuted
-            } else if shift <= spec.target {
+            } else if log_e < threshold && shift <= spec.target {
                 Verdict::Supported
             } else {
                 Verdict::Undecided

@@ -6,6 +6,7 @@
 //! with probability at most alpha.
 
 use super::Untestable;
+use super::tail::descend;
 
 /// A variance that the theory supplies for averages of squares over chains. It exists only where the fourth moments of the
 /// process contract, and there is no other way to it than through that gate: where they grow, or the map of fourth moments is
@@ -62,16 +63,20 @@ pub fn log_e_value(values: &[f64], mean: f64, variance: TheoryVariance, alpha: f
     largest + (0.5 * ((up - largest).exp() + (down - largest).exp())).ln()
 }
 
-/// Means that the e-value does not refute, and the estimate in their middle.
+/// Means that the e-value does not refute, each end where that of its own side alone, halved, is 1/alpha, and the estimate in
+/// their middle. No values refute nothing and have no estimate: NaN.
 pub fn interval(values: &[f64], variance: TheoryVariance, alpha: f64) -> ([f64; 2], f64) {
+    if values.is_empty() {
+        return ([f64::NEG_INFINITY, f64::INFINITY], f64::NAN);
+    }
     let variance = variance.value();
     let l = tuning(values.len(), variance, alpha);
-    let centre = values.iter().sum::<f64>() / values.len() as f64;
-    let reach = 10.0 / l + values.iter().map(|value| (value - centre).abs()).fold(0.0, f64::max);
     let sum = |mean: f64| values.iter().map(|value| influence(l * (value - mean))).sum::<f64>();
     let threshold = (2.0 / alpha).ln() + 0.5 * l * l * variance * values.len() as f64;
-    let solve = |target: f64| super::tail::inverse(sum, target, centre - reach, centre + reach);
-    ([solve(threshold), solve(-threshold)], solve(0.0))
+    let step = variance.sqrt();
+    let low = descend(sum, threshold, step);
+    let high = -descend(|mean| -sum(-mean), threshold, step);
+    ([low, high], descend(sum, 0.0, step))
 }
 
 /// Smallest shift d of the mean that is found with the stated power, for every law with this variance: from
@@ -86,23 +91,18 @@ pub fn minimum_detectable_shift(count: usize, variance: TheoryVariance, alpha: f
     let l = tuning(count, variance, alpha);
     let evidence = (2.0 / alpha).ln() - (1.0 - power).ln() + n * l * l * variance;
     let root = 1.0 - 2.0 * evidence / n;
-    // NaN for no values
-    if root >= 0.0 { (1.0 - root.sqrt()) / l } else { f64::INFINITY }
+    // (1 - sqrt(root)) / l without cancellation; NaN for no values
+    if root >= 0.0 { 2.0 * evidence / (n * l * (1.0 + root.sqrt())) } else { f64::INFINITY }
 }
 
-/// Number of values needed for a shift.
+/// Number of values needed for a shift d > 0, where [`minimum_detectable_shift`] falls to it: with L = log(2/alpha) and
+/// E = 3 L + log(1/(1-power)), n = (E + L d^2/v)^2 / (2 L d^2/v).
 pub fn values_needed(shift: f64, variance: TheoryVariance, alpha: f64, power: f64) -> u64 {
-    let found = |count: u64| minimum_detectable_shift(count as usize, variance, alpha, power) <= shift;
-    let mut high = 16_u64;
-    while !found(high) && high < 1 << 40 {
-        high *= 2;
-    }
-    let mut low = high / 2;
-    while high - low > 1 {
-        let middle = low.midpoint(high);
-        if found(middle) { high = middle } else { low = middle }
-    }
-    high
+    let level = (2.0 / alpha).ln();
+    let evidence = 3.0 * level - (1.0 - power).ln();
+    // a larger shift needs no fewer values by this bound
+    let square = (level * shift * shift / variance.value()).min(evidence);
+    ((evidence + square).powi(2) / (2.0 * square)).ceil() as u64
 }
 
 #[cfg(test)]

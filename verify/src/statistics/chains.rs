@@ -76,13 +76,13 @@ pub fn test_strata<S: AsRef<[f64]>>(strata: &[S], rates: Rates) -> Finding {
     };
     finding.untestable = if values.len() < FEWEST_CHAINS {
         Some(Untestable::FewChains { found: values.len(), needed: FEWEST_CHAINS })
-    } else if edgeworth > LARGEST_EDGEWORTH {
+    } else if !(0.0..=LARGEST_EDGEWORTH).contains(&edgeworth) {
         Some(Untestable::Skewness { skewness: moments.skewness(), edgeworth, most: LARGEST_EDGEWORTH })
     } else {
         let (index, error) = tail_index(&residuals);
         let fewest = strata.iter().map(|stratum| independence::runs(stratum.as_ref())).fold(1.0, f64::min);
         let runs = (fewest * strata.len() as f64).min(1.0);
-        if index + 2.0 * error < SMALLEST_TAIL_INDEX {
+        if !(SMALLEST_TAIL_INDEX..).contains(&(index + 2.0 * error)) {
             Some(Untestable::HeavyTail { index, error, least: SMALLEST_TAIL_INDEX })
         } else if runs <= guard_level(rates) {
             Some(Untestable::Dependence { p_value: runs })

@@ -14,7 +14,7 @@ pub fn log_tail(cumulant: impl Fn(f64) -> f64, x: f64, scale: f64, limit: f64) -
     };
     // a convex function, 0 at 0: doubled steps until it rises, then a golden section
     let end = limit * (1.0 - 1e-12);
-    let mut size = (0.01 * scale.abs()).min(0.5 * end);
+    let mut size = scale.abs().min(end);
     let mut value = at(size.copysign(scale));
     let mut high = loop {
         let next = (2.0 * size).min(end);
@@ -26,21 +26,21 @@ pub fn log_tail(cumulant: impl Fn(f64) -> f64, x: f64, scale: f64, limit: f64) -
     };
     let mut low = 0.0;
     let mut best = value.min(0.0);
-    let (mut left, mut right) = (high - GOLDEN * (high - low), low + GOLDEN * (high - low));
+    let inner = |low: f64, high: f64| GOLDEN * (high - low);
+    let (mut left, mut right) = (high - inner(low, high), low + inner(low, high));
     let (mut at_left, mut at_right) = (at(left.copysign(scale)), at(right.copysign(scale)));
-    for _ in 0..60 {
+    // to 4e-9 of the bracket, and near its minimum the function to the square of that
+    for _ in 0..40 {
         best = best.min(at_left).min(at_right);
-        if at_left < at_right {
+        // where both are no bounds, the minimum is below them
+        if at_left <= at_right {
             (high, right, at_right) = (right, left, at_left);
-            left = high - GOLDEN * (high - low);
+            left = high - inner(low, high);
             at_left = at(left.copysign(scale));
         } else {
             (low, left, at_left) = (left, right, at_right);
-            right = low + GOLDEN * (high - low);
+            right = low + inner(low, high);
             at_right = at(right.copysign(scale));
-        }
-        if high - low < 1e-7 * high {
-            break;
         }
     }
     best

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
-use super::tail::{chi_square, inverse};
+use super::tail::{chi_square, descend, inverse};
 use super::{Finding, Rates};
 
 /// Tests a sum of squares of `degrees` standard normals. The effect is the variance ratio minus 1.
@@ -41,9 +41,9 @@ fn bounds(degrees: f64, probability: f64) -> [f64; 2] {
 const MOST_KEPT: usize = 4096;
 
 fn quantiles(degrees: f64, probability: f64) -> [f64; 2] {
-    let spread = (2.0 * degrees).sqrt();
     let low = inverse(|x| -chi_square(degrees, x).0, -probability, 0.0, degrees);
-    let high = inverse(|x| chi_square(degrees, x).1, probability, degrees, degrees + 40.0 * spread + 400.0);
+    // the log of the tail is concave
+    let high = descend(|x| chi_square(degrees, x).1.ln(), probability.ln(), degrees);
     [low, high]
 }
 
@@ -62,14 +62,14 @@ pub fn minimum_detectable_deficit(degrees: f64, rates: Rates) -> f64 {
     strong / low
 }
 
-/// The smallest number of degrees of freedom that resolves a variance ratio of 1 + effect.
+/// The smallest number of degrees of freedom that resolves a variance ratio of 1 + effect, to one in a thousand.
 pub fn degrees_for(effect: f64, rates: Rates) -> f64 {
     let mut high = 16.0;
     while minimum_detectable_ratio(high, rates) > effect && high < 1e12 {
         high *= 2.0;
     }
     let mut low = 0.5 * high;
-    while high - low > 1e-3 * high {
+    while low < 0.999 * high {
         let middle = 0.5 * (low + high);
         if minimum_detectable_ratio(middle, rates) > effect {
             low = middle;

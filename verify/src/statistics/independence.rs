@@ -51,22 +51,15 @@ pub fn runs(values: &[f64]) -> f64 {
 
 /// P(runs <= r) for m numbers of one kind and n of the other in random order.
 fn at_most(r: u64, m: u64, n: u64) -> f64 {
-    if m == 0 || n == 0 {
-        return 1.0;
-    }
     let (m, n) = (m as f64, n as f64);
-    let mean = 1.0 + 2.0 * m * n / (m + n);
-    if r as f64 >= mean {
-        // half of the probability or more: nothing to guard against
+    // half of the probability or more, one kind alone, or no numbers (NaN): nothing to guard against
+    let few = (r as f64) < 1.0 + 2.0 * m * n / (m + n);
+    if !few {
         return 1.0;
     }
-    let choose = |top: f64, bottom: f64| {
-        if bottom < 0.0 || bottom > top {
-            f64::NEG_INFINITY
-        } else {
-            libm::lgamma(top + 1.0) - libm::lgamma(bottom + 1.0) - libm::lgamma(top - bottom + 1.0)
-        }
-    };
+    // minus infinity where the lower one is negative or above the upper: poles of the gamma function
+    let choose =
+        |top: f64, bottom: f64| libm::lgamma(top + 1.0) - libm::lgamma(bottom + 1.0) - libm::lgamma(top - bottom + 1.0);
     let all = choose(m + n, m);
     let term = |r: u64| {
         let k = (r / 2) as f64;
@@ -77,12 +70,12 @@ fn at_most(r: u64, m: u64, n: u64) -> f64 {
                 + (choose(m - 1.0, k - 1.0) + choose(n - 1.0, k) - all).exp()
         }
     };
-    // terms fall from the mean downwards
+    // terms fall from the mean downwards, until one no longer changes the sum
     let mut total = 0.0;
     for runs in (2..=r).rev() {
-        let next = term(runs);
-        total += next;
-        if next < 1e-17 * total {
+        let before = total;
+        total += term(runs);
+        if total <= before {
             break;
         }
     }

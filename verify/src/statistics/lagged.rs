@@ -30,7 +30,7 @@ pub fn test(squares: [f64; 2], products: f64, correlation: f64, count: u64, rate
         if claimed < SMALLEST_GAP {
             continue;
         }
-        let part = chi_square::test((own + 2.0 * sign * products) / (2.0 * claimed), n, half);
+        let part = chi_square::test((own + sign * 2.0 * products) / (2.0 * claimed), n, half);
         // the interval of rho that this sum allows: claimed (1 + effect) = 1 + sign rho
         let mut ends = part.interval.map(|end| sign * (claimed * (1.0 + end) - 1.0) - correlation);
         ends.sort_unstable_by(f64::total_cmp);

@@ -110,7 +110,7 @@ pub fn bins_resolution(count: u64, rates: Rates) -> f64 {
     }
     let critical = high;
     let missed = |p: f64| binomial(count, p, critical - 1).0;
-    inverse(missed, 1.0 - rates.power, share, 1.0 - 1e-9) / share - 1.0
+    inverse(missed, 1.0 - rates.power, share, 1.0) / share - 1.0
 }
 
 /// Clopper and Pearson's interval of a probability, each end at this level.

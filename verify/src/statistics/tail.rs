@@ -71,6 +71,39 @@ pub fn inverse(tail: impl Fn(f64) -> f64, probability: f64, low: f64, high: f64)
     0.5 * (low + high)
 }
 
+/// Where a decreasing function falls to a value, to the resolution of doubles at the root or at `step`, whichever is larger.
+/// The function must run from above the value to below it, and `step` must be positive.
+///
+/// A bracket grows from 0 by doubled steps and is cut by secants, at a tenth of its width or more from its ends, so that
+/// both close in. The lower end is returned, where the function has not yet fallen below the value; NaN where it is NaN.
+pub(super) fn descend(function: impl Fn(f64) -> f64, value: f64, step: f64) -> f64 {
+    // at a tenth of this width from an end there is another double
+    const RESOLUTION: f64 = 16.0 * f64::EPSILON;
+    let at = |x: f64| (x, function(x) - value);
+    let (mut low, mut high, mut reach) = (at(0.0), at(0.0), step);
+    while low.1 < 0.0 {
+        (low, high) = (at(-reach), low);
+        reach *= 2.0;
+    }
+    while high.1 >= 0.0 {
+        (low, high) = (high, at(reach));
+        reach *= 2.0;
+    }
+    if low.1.is_nan() || high.1.is_nan() {
+        return f64::NAN;
+    }
+    while high.0 - low.0 > RESOLUTION * step.max(low.0.abs()).max(high.0.abs()) {
+        let share = (low.1 / (low.1 - high.1)).clamp(0.1, 0.9);
+        let middle = at(low.0 + share * (high.0 - low.0));
+        if middle.1 >= 0.0 {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    low.0
+}
+
 /// z with P(Z > z) = probability, for a probability in (0, 1/2].
 pub fn normal_quantile_above(probability: f64) -> f64 {
     inverse(normal_above, probability, 0.0, 40.0)

@@ -29,6 +29,7 @@ use serde::{Deserialize, Serialize};
 use super::{require_finite, require_rates};
 use crate::error::{Result, VerifyError};
 use crate::statistics::Rates;
+use crate::statistics::tail::descend;
 
 /// Tunings are the planned one times 2^-SPAN ... 2^SPAN.
 const SPAN: i32 = 6;
@@ -190,9 +191,7 @@ impl CatoniSequence {
         if values.is_empty() {
             return 0.0;
         }
-        let mean = values.iter().sum::<f64>() / values.len() as f64;
-        let step = (self.variance / values.len() as f64).sqrt();
-        descend(|m| influences(values, tuning, m), 0.0, mean, step)
+        descend(|m| influences(values, tuning, m), 0.0, self.variance.sqrt())
     }
 
     /// The shift of the mean that is refuted by now with the stated power, for every law with this variance.
@@ -205,8 +204,9 @@ impl CatoniSequence {
                 let evidence =
                     (2.0 / self.rates.alpha).ln() - log_weight + miss + count * tuning * tuning * self.variance;
                 let root = 1.0 - 2.0 * evidence / count;
-                // NaN for no values, negative where nothing of any size is refuted for certain
-                if root >= 0.0 { (1.0 - root.sqrt()) / tuning } else { f64::INFINITY }
+                // (1 - sqrt(root)) / tuning without cancellation; NaN for no values, negative where nothing of any size is
+                // refuted for certain
+                if root >= 0.0 { 2.0 * evidence / (count * tuning * (1.0 + root.sqrt())) } else { f64::INFINITY }
             })
             .fold(f64::INFINITY, f64::min)
     }
@@ -242,10 +242,9 @@ impl CatoniSequence {
             return [f64::NEG_INFINITY, f64::INFINITY];
         }
         let threshold = (2.0 / self.rates.alpha).ln();
-        let mean = self.values[..count].iter().sum::<f64>() / count as f64;
-        let step = (self.variance / count as f64).sqrt();
-        let low = descend(|m| self.one_sided(count, m)[0], threshold, mean, step);
-        let high = -descend(|m| self.one_sided(count, -m)[1], threshold, -mean, step);
+        let step = self.variance.sqrt();
+        let low = descend(|m| self.one_sided(count, m)[0], threshold, step);
+        let high = -descend(|m| self.one_sided(count, -m)[1], threshold, step);
         [low, high]
     }
 }
@@ -258,27 +257,22 @@ fn planned_evidence(rates: Rates) -> f64 {
 /// Sum of psi(l (Y - m)). Factors of 16 values are multiplied before the log is taken, which is ten times faster.
 fn influences(values: &[f64], tuning: f64, mean: f64) -> f64 {
     const BLOCK: usize = 16;
-    // factors below 5e5 each, their product below 1e92
-    const LARGE: f64 = 1e3;
-    // log(1 + x + x^2/2) for x > 0; x^2 itself may leave the range of doubles
-    let influence = |x: f64| {
-        let size = x.abs();
-        let log =
-            if size > 1e120 { 2.0 * size.ln() - std::f64::consts::LN_2 } else { (size + 0.5 * size * size).ln_1p() };
-        log.copysign(x)
-    };
+    // log(1 + x + x^2/2) = log(((1 + x)^2 + 1)/2) for x > 0; x^2 itself may leave the range of doubles
+    let influence = |x: f64| (2.0 * (1.0 + x.abs()).hypot(1.0).ln() - std::f64::consts::LN_2).copysign(x);
     let mut sum = 0.0;
     for block in values.chunks(BLOCK) {
-        let (mut up, mut down, mut largest) = (1.0_f64, 1.0_f64, 0.0_f64);
+        let (mut up, mut down) = (1.0_f64, 1.0_f64);
         for value in block {
             let x = tuning * (value - mean);
             let factor = 1.0 + x.abs() + 0.5 * x * x;
-            up *= if x > 0.0 { factor } else { 1.0 };
-            down *= if x > 0.0 { 1.0 } else { factor };
-            largest = largest.max(x.abs());
+            let below = x.is_sign_negative();
+            up *= if below { 1.0 } else { factor };
+            down *= if below { factor } else { 1.0 };
         }
-        sum += if largest < LARGE {
-            (up / down).ln()
+        let ratio = up / down;
+        // products beyond the range of doubles: one by one
+        sum += if ratio.is_normal() {
+            ratio.ln()
         } else {
             block.iter().map(|value| influence(tuning * (value - mean))).sum()
         };
@@ -290,57 +284,6 @@ fn influences(values: &[f64], tuning: f64, mean: f64) -> f64 {
 fn log_sum(logs: &[f64]) -> f64 {
     let largest = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     if largest.is_finite() { largest + logs.iter().map(|log| (log - largest).exp()).sum::<f64>().ln() } else { largest }
-}
-
-/// Where a decreasing function that runs from infinity to minus infinity falls to a value: a bracket is grown from `start`,
-/// then bisected and cut by secants (the method of Illinois) to the resolution of doubles. The lower end is returned.
-fn descend(function: impl Fn(f64) -> f64, value: f64, start: f64, step: f64) -> f64 {
-    let at = |x: f64| function(x) - value;
-    let here = at(start);
-    let (mut low, mut f_low, mut high, mut f_high) = (start, here, start, here);
-    let mut reach = step;
-    while f_low < 0.0 && reach.is_finite() {
-        (high, f_high) = (low, f_low);
-        low = start - reach;
-        f_low = at(low);
-        reach *= 2.0;
-    }
-    let mut reach = step;
-    while f_high >= 0.0 && reach.is_finite() {
-        (low, f_low) = (high, f_high);
-        high = start + reach;
-        f_high = at(high);
-        reach *= 2.0;
-    }
-    let tolerance = |low: f64, high: f64| 4.0 * f64::EPSILON * low.abs().max(high.abs()) + 1e-10 * step;
-    let mut side = 0;
-    for iteration in 0..200 {
-        if high - low <= tolerance(low, high) {
-            break;
-        }
-        let secant = (low * f_high - high * f_low) / (f_high - f_low);
-        // a bisection now and then bounds the work
-        let inside = secant > low && secant < high && iteration % 8 != 7;
-        let middle = if inside { secant } else { 0.5 * (low + high) };
-        let f = at(middle);
-        if f == 0.0 {
-            return middle;
-        }
-        if f > 0.0 {
-            (low, f_low) = (middle, f);
-            if side == 1 {
-                f_high *= 0.5;
-            }
-            side = 1;
-        } else {
-            (high, f_high) = (middle, f);
-            if side == -1 {
-                f_low *= 0.5;
-            }
-            side = -1;
-        }
-    }
-    low
 }
 
 #[cfg(test)]
@@ -374,6 +317,14 @@ mod tests {
         let mut looks: Vec<usize> = whole.looks().collect();
         looks.sort_unstable();
         assert_eq!(looks[looks.len() - 3..], [1500, 3000, 5000]);
+        // a look at the present count is one
+        for count in [2999, 3000, 3001, 6000, 12_000] {
+            let mut sequence = CatoniSequence::new(3.0, 3000, RATES).unwrap();
+            sequence.add(&vec![0.0; count]).unwrap();
+            let mut looks: Vec<usize> = sequence.looks().collect();
+            looks.sort_unstable();
+            assert!(looks.is_sorted_by(|a, b| a < b) && looks.last() == Some(&count), "{looks:?}");
+        }
     }
 
     #[test]
@@ -382,12 +333,52 @@ mod tests {
         sequence.add(&heavy(2000, 2)).unwrap();
         let [low, high] = sequence.interval();
         let threshold = (2.0 / RATES.alpha).ln();
-        assert!((sequence.one_sided(2000, low)[0] - threshold).abs() < 1e-6);
-        assert!((sequence.one_sided(2000, high)[1] - threshold).abs() < 1e-6);
+        // what is outside is refuted, and nothing inside, to the resolution of doubles
+        assert!(sequence.one_sided(2000, low)[0] >= threshold && sequence.one_sided(2000, low + 1e-12)[0] < threshold);
+        assert!(
+            sequence.one_sided(2000, high)[1] >= threshold && sequence.one_sided(2000, high - 1e-12)[1] < threshold
+        );
         let outside = low - 1e-3 * (high - low);
         assert!(sequence.log_e_value(outside) > (1.0 / RATES.alpha).ln());
         assert!(sequence.p_value(outside) < RATES.alpha && sequence.p_value(0.0) > RATES.alpha);
         assert!(sequence.estimate() > low && sequence.estimate() < high);
+    }
+
+    /// In a unit of another power of two all results have the same bits.
+    #[test]
+    fn the_unit_does_not_matter() {
+        let values = heavy(300, 3);
+        let of = |unit: f64| {
+            let mut sequence = CatoniSequence::new(3.0 * unit * unit, 300, RATES).unwrap();
+            sequence.add(&values.iter().map(|value| unit * (value + 9.0)).collect::<Vec<f64>>()).unwrap();
+            let [low, high] = sequence.interval();
+            [low, high, sequence.estimate()].map(|value| (value / unit).to_bits())
+        };
+        for unit in [-60, -20, 20, 60].map(|power| 2.0_f64.powi(power)) {
+            assert_eq!(of(unit), of(1.0));
+        }
+    }
+
+    /// The estimate of values that are symmetric about 0, or about a standard deviation, is that to the last bit.
+    #[test]
+    fn symmetric_values_estimate_their_centre() {
+        for centre in [0.0, 1.0, -1.0] {
+            let mut sequence = CatoniSequence::new(1.0, 4, RATES).unwrap();
+            sequence.add(&[-2.0, 0.5, 2.0, -0.5].map(|value| centre + value)).unwrap();
+            assert_eq!(sequence.estimate().to_bits(), f64::to_bits(centre));
+        }
+    }
+
+    #[test]
+    fn values_near_the_largest_double_have_an_interval() {
+        for value in [1.7e308, -1.7e308] {
+            let mut sequence = CatoniSequence::new(1.0, 64, RATES).unwrap();
+            sequence.add(&[value]).unwrap();
+            let [low, high] = sequence.interval();
+            assert!(low <= value && value <= high, "[{low:e}, {high:e}]");
+            let estimate = sequence.estimate();
+            assert!(low <= estimate && estimate <= high, "{estimate:e}");
+        }
     }
 
     /// The products of factors give the sum of logs, also for sizes near the ends of the range of doubles.
@@ -398,16 +389,19 @@ mod tests {
             .map(|_| 10.0_f64.powf(stream.random_range(-12.0..20.0)) * if stream.random_bool(0.5) { 1.0 } else { -1.0 })
             .chain([1e200, -1e150, 1e61, -1e119, 0.0])
             .collect();
-        let expected: f64 = values
-            .iter()
-            .map(|&x: &f64| {
-                let size = x.abs();
-                let log = if size > 1e120 { 2.0 * size.ln() - 2.0_f64.ln() } else { (size + 0.5 * x * x).ln_1p() };
-                log.copysign(x)
-            })
-            .sum();
-        let found = influences(&values, 1.0, 0.0);
-        assert!((found - expected).abs() < 1e-8, "{found}, expected {expected}");
+        for mean in [0.0, 3.0] {
+            let expected: f64 = values
+                .iter()
+                .map(|&value: &f64| {
+                    let x = value - mean;
+                    let size = x.abs();
+                    let log = if size > 1e120 { 2.0 * size.ln() - 2.0_f64.ln() } else { (size + 0.5 * x * x).ln_1p() };
+                    log.copysign(x)
+                })
+                .sum();
+            let found = influences(&values, 1.0, mean);
+            assert!((found - expected).abs() < 1e-8, "{found}, expected {expected}");
+        }
     }
 
     #[test]

@@ -223,6 +223,7 @@ mod tests {
             ([-0.11, 0.11], Verdict::Supported),
             ([-0.12, 0.0], Verdict::Undecided),
             ([0.1, 0.5], Verdict::Undecided),
+            ([-0.5, -0.1], Verdict::Undecided),
             ([0.100001, 0.5], Verdict::Refuted),
             ([-0.5, -0.100001], Verdict::Refuted),
             ([f64::NEG_INFINITY, f64::INFINITY], Verdict::Undecided),

@@ -307,6 +307,8 @@ mod tests {
         assert!(whole.add(&[0.0]).is_err());
         let [low, high] = whole.interval();
         assert!(low < 0.0 && high > 0.0 && whole.log_e_value(0.0) == f64::NEG_INFINITY);
+        // the ends are not refuted
+        assert!([low, high].iter().all(|&end| whole.log_e_value(end) == f64::NEG_INFINITY));
         let outside = high + 1e-6;
         assert!((whole.log_e_value(outside) + RATES.alpha.ln()).abs() < 1e-12);
         assert!(whole.p_value(outside) < RATES.alpha && whole.p_value(high - 1e-6) > RATES.alpha);
