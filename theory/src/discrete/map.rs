@@ -487,6 +487,6 @@ mod tests {
         assert_eq!((map.rate_times_curvature(), map.edge_distance()), (2.375, 0.125));
         assert_eq!((mirrored.rate_times_curvature(), mirrored.edge_distance()), (0.125, 2.375));
         let ([first, second], [high, low]) = (map.roots(), mirrored.roots());
-        assert_eq!([first[0], second[0]], [-low[0], -high[0]]);
+        assert_eq!((first[0], second[0]), (-low[0], -high[0]));
     }
 }
