@@ -49,8 +49,9 @@ pub fn keep_freed_memory() {
         unsafe extern "C" {
             fn mallopt(parameter: c_int, value: c_int) -> c_int;
         }
-        // malloc.h: M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX (blocks mapped one by one; if the heap cannot grow, glibc maps all the same)
-        const SETTINGS: [(c_int, c_int); 3] = [(-1, c_int::MAX), (-2, 64 << 20), (-4, 0)];
+        // malloc.h: M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX (blocks mapped one by one; if the heap cannot grow, glibc maps all the same),
+        // M_MXFAST (small blocks put by without merging, which every free of a large block would then make up for)
+        const SETTINGS: [(c_int, c_int); 4] = [(-1, c_int::MAX), (-2, 64 << 20), (-4, 0), (1, 0)];
         for (parameter, value) in SETTINGS {
             // SAFETY: mallopt is in every glibc with this signature, takes numbers only, and may be called at any time; a number that it
             // does not take leaves everything as it was, and nothing here depends on what it answers.
