@@ -13,6 +13,9 @@ const EIGEN_ITERATIONS: usize = 100_000;
 /// Entries below this part of the largest are taken as zero: far below rounding, and their fourth powers would underflow.
 const NEGLIGIBLE: f64 = 1e-40;
 
+/// Scalar products of eigenvectors that rounding may leave.
+const ORTHONORMAL: f64 = 1e-13;
+
 /// Refuses NaN and infinities in a matrix of any shape m x n, naming the first offender.
 ///
 /// # Errors
@@ -158,10 +161,14 @@ pub fn symmetric_eigen(name: &'static str, matrix: &DMatrix<f64>) -> Result<Eige
 
 /// By QR iterations, capped.
 fn small_symmetric_eigen(symmetric: DMatrix<f64>) -> Result<(DVector<f64>, DMatrix<f64>)> {
-    SymmetricEigen::try_new(symmetric, f64::EPSILON, EIGEN_ITERATIONS)
+    let (values, vectors) = SymmetricEigen::try_new(symmetric, f64::EPSILON, EIGEN_ITERATIONS)
         .filter(|eigen| eigen.eigenvalues.iter().chain(eigen.eigenvectors.iter()).all(|entry| entry.is_finite()))
         .map(|eigen| (eigen.eigenvalues, eigen.eigenvectors))
-        .ok_or(TheoryError::NotConverged { what: "the symmetric eigendecomposition", iterations: EIGEN_ITERATIONS })
+        .ok_or(TheoryError::NotConverged { what: "the symmetric eigendecomposition", iterations: EIGEN_ITERATIONS })?;
+    // a reflection whose squares are subnormal numbers has lost digits: one step of Newton's iteration towards an orthogonal matrix
+    let gap = DMatrix::identity(values.len(), values.len()) - vectors.tr_mul(&vectors);
+    let vectors = if gap.amax() > ORTHONORMAL { &vectors + &vectors * gap * 0.5 } else { vectors };
+    Ok((values, vectors))
 }
 
 /// Refuses a matrix (n x n) that is not symmetric positive semi-definite to rounding, 1e-9 of its largest eigenvalue.
@@ -537,6 +544,26 @@ mod tests {
             |matrix: &DMatrix<f64>| DMatrix::from_iterator(matrix.nrows(), 1, images.borrow_mut().by_ref().take(50));
         let found = largest_eigenvalue(operator, &DMatrix::from_element(50, 1, 1.0));
         assert!(matches!(found, Err(TheoryError::NotConverged { .. })), "{found:?}");
+    }
+
+    /// Entries whose eighth powers are subnormal numbers: what was found by fuzzing.
+    #[test]
+    fn eigenvectors_beside_tiny_entries_are_orthonormal() {
+        let mut matrix = DMatrix::zeros(6, 6);
+        for (i, j, entry) in [
+            (0, 0, 0.168_719_354_590_568_53),
+            (0, 1, 1.863_993_978_329_001_6),
+            (0, 2, -4.999_999_858_590_343e-10),
+            (0, 4, 0.495),
+            (0, 5, 1.236_672_339_742_445_3e39),
+            (1, 1, 1.000_003_293_879_821_6e-12),
+            (1, 5, 0.25),
+        ] {
+            (matrix[(i, j)], matrix[(j, i)]) = (entry, entry);
+        }
+        let vectors = symmetric_eigen("matrix", &matrix).unwrap().vectors;
+        let gap = (vectors.tr_mul(&vectors) - DMatrix::identity(6, 6)).amax();
+        assert!(gap < 1e-15, "{gap:e}");
     }
 
     type Function = fn(f64) -> f64;

@@ -330,7 +330,7 @@ impl LangevinLaw {
                 }
             }
         }
-        self.assemble([&blocks[0], &blocks[1], &blocks[2], &blocks[3]])
+        symmetric_part(&self.assemble([&blocks[0], &blocks[1], &blocks[2], &blocks[3]]))
     }
 
     /// Position, cross (E[theta v^T]) and velocity blocks of the stationary covariance in the eigenbasis, each d x d.
@@ -391,7 +391,7 @@ impl LangevinLaw {
     /// ```
     pub fn stationary_covariance(&self) -> Result<DMatrix<f64>> {
         let [position, cross, velocity] = self.stationary_blocks()?;
-        Ok(self.assemble([&position, &cross, &cross.transpose(), &velocity]))
+        Ok(symmetric_part(&self.assemble([&position, &cross, &cross.transpose(), &velocity])))
     }
 
     /// The skew part of the decomposition A = (D + Q) U (section 5, erratum E12), 2d x 2d,
@@ -685,4 +685,9 @@ impl LangevinLaw {
             .map(|&h| ModeMap::new(self.sgd.learning_rate(), self.sgd.momentum(), h))
             .collect()
     }
+}
+
+/// Of a covariance, which rotations leave symmetric to rounding of their terms only.
+fn symmetric_part(matrix: &DMatrix<f64>) -> DMatrix<f64> {
+    (matrix + matrix.transpose()) * 0.5
 }
