@@ -10,11 +10,9 @@ use crate::large_matrices;
 /// Cap on the sweeps of the symmetric eigensolver; it needs a few per eigenvalue.
 const EIGEN_ITERATIONS: usize = 100_000;
 
-/// Entries below this part of the largest are taken as zero: far below rounding, and their fourth powers would underflow.
-const NEGLIGIBLE: f64 = 1e-40;
-
-/// Scalar products of eigenvectors that rounding may leave.
-const ORTHONORMAL: f64 = 1e-13;
+/// Entries below this part of the largest are taken as zero: far below rounding. The solver multiplies them with each other; where its
+/// reflections square a fourth power of 1e-40, a subnormal number, eigenvectors keep no more than a few digits.
+const NEGLIGIBLE: f64 = 1e-30;
 
 /// Refuses NaN and infinities in a matrix of any shape m x n, naming the first offender.
 ///
@@ -161,14 +159,10 @@ pub fn symmetric_eigen(name: &'static str, matrix: &DMatrix<f64>) -> Result<Eige
 
 /// By QR iterations, capped.
 fn small_symmetric_eigen(symmetric: DMatrix<f64>) -> Result<(DVector<f64>, DMatrix<f64>)> {
-    let (values, vectors) = SymmetricEigen::try_new(symmetric, f64::EPSILON, EIGEN_ITERATIONS)
+    SymmetricEigen::try_new(symmetric, f64::EPSILON, EIGEN_ITERATIONS)
         .filter(|eigen| eigen.eigenvalues.iter().chain(eigen.eigenvectors.iter()).all(|entry| entry.is_finite()))
         .map(|eigen| (eigen.eigenvalues, eigen.eigenvectors))
-        .ok_or(TheoryError::NotConverged { what: "the symmetric eigendecomposition", iterations: EIGEN_ITERATIONS })?;
-    // a reflection whose squares are subnormal numbers has lost digits: one step of Newton's iteration towards an orthogonal matrix
-    let gap = DMatrix::identity(values.len(), values.len()) - vectors.tr_mul(&vectors);
-    let vectors = if gap.amax() > ORTHONORMAL { &vectors + &vectors * gap * 0.5 } else { vectors };
-    Ok((values, vectors))
+        .ok_or(TheoryError::NotConverged { what: "the symmetric eigendecomposition", iterations: EIGEN_ITERATIONS })
 }
 
 /// Refuses a matrix (n x n) that is not symmetric positive semi-definite to rounding, 1e-9 of its largest eigenvalue.

@@ -189,8 +189,9 @@ fn ornstein_uhlenbeck(bytes: &mut Unstructured<'_>) -> Result<()> {
     if let Ok(time) = Time::new(times[0]) {
         match process.covariance(&DMatrix::zeros(diffusion.nrows(), diffusion.nrows()), time) {
             Ok(covariance) => {
-                // noise that gathers in a direction without restoring force is known to the rounding of D
-                let gathered = 2.0 * diffusion.amax() / process.kappa() * times[0];
+                // noise that gathers in a direction without restoring force, or grows, is known to the rounding of D
+                let growth = first.as_ref().map_or(1.0, |propagator| propagator.amax().max(1.0).powi(2));
+                let gathered = 2.0 * diffusion.amax() / process.kappa() * times[0] * growth;
                 require_covariance_of("the covariance", &covariance, gathered);
             }
             Err(error) => require_message(&error),
