@@ -210,11 +210,8 @@ pub fn covariance_root(name: &'static str, covariance: &DMatrix<f64>) -> Result<
     let size = covariance.nrows();
     require_shape(name, covariance, size, size)?;
     require_finite(name, covariance)?;
-    let scale = DVector::from_fn(size, |i, _| {
-        let variance = covariance[(i, i)];
-        if variance > 0.0 { variance.sqrt() } else { 1.0 }
-    });
-    // what has no variance has no covariance; the unit of its scale says nothing about that
+    let scale = covariance.diagonal().map(|variance| variance.max(0.0).sqrt());
+    // what has no variance has no covariance, and a row of zeros in the root
     let largest = covariance.amax();
     for i in (0..size).filter(|&i| covariance[(i, i)] <= 0.0) {
         let beside = covariance.row(i).amax().max(covariance.column(i).amax());
@@ -227,7 +224,7 @@ pub fn covariance_root(name: &'static str, covariance: &DMatrix<f64>) -> Result<
     }
     let varies = |i: usize| covariance[(i, i)] > 0.0;
     let correlation = DMatrix::from_fn(size, size, |i, j| {
-        if i == j || (varies(i) && varies(j)) { covariance[(i, j)] / (scale[i] * scale[j]) } else { 0.0 }
+        if varies(i) && varies(j) { covariance[(i, j)] / (scale[i] * scale[j]) } else { 0.0 }
     });
     require_positive_semi_definite(name, &correlation)?;
     let eigen = symmetric_eigen(name, &correlation)?;
@@ -538,6 +535,18 @@ mod tests {
             |matrix: &DMatrix<f64>| DMatrix::from_iterator(matrix.nrows(), 1, images.borrow_mut().by_ref().take(50));
         let found = largest_eigenvalue(operator, &DMatrix::from_element(50, 1, 1.0));
         assert!(matches!(found, Err(TheoryError::NotConverged { .. })), "{found:?}");
+    }
+
+    /// Found by fuzzing: a variance that is negative by rounding beside one of 1e-9.
+    #[test]
+    fn what_has_no_variance_has_no_root() {
+        for variance in [0.0, -1e-185] {
+            let root = covariance_root(
+                "covariance",
+                &dmatrix![1e-9, 0.0, 1e-185; 0.0, 1e-305, 1e-185; 1e-185, 1e-185, variance],
+            );
+            assert_eq!(root.unwrap().row(2).amax(), 0.0);
+        }
     }
 
     /// Entries whose eighth powers are subnormal numbers: what was found by fuzzing.
