@@ -545,7 +545,7 @@ mod tests {
                 "covariance",
                 &dmatrix![1e-9, 0.0, 1e-185; 0.0, 1e-305, 1e-185; 1e-185, 1e-185, variance],
             );
-            assert_eq!(root.unwrap().row(2).amax(), 0.0);
+            assert!(root.unwrap().row(2).amax() <= 0.0);
         }
     }
 
