@@ -59,13 +59,13 @@ def write_images(root, count, form):
         picture(generator).save(folder / f"{number:05}.{form}", **({"quality": 90} if form == "jpg" else {}))
 
 
-def training_file(path, images, model, batch, steps, more=""):
+def training_file(path, images, model, batch, steps, crop=""):
     path.write_text(f"""
 [data]
 source = "folder"
 path = "{images}"
 threads = {arguments.threads}
-{more if "crop" in more else ""}
+{crop}
 [model]
 {model}
 [sgd]
@@ -75,7 +75,6 @@ batch_size = {batch}
 sampling = "reshuffle"
 [run]
 steps = {steps}
-{"" if "crop" in more else more}
 """)
     return path
 

@@ -116,8 +116,9 @@ fn explain(draft: &mut Draft, all: &[Effects]) {
     }
     // modes that have laws in all networks
     let has = |network: &Explained, mode: usize| network.errors.iter().any(|(found, _)| *found == mode);
-    let common: Vec<usize> = all[0].errors.iter().map(|(mode, _)| *mode).collect();
-    let common: Vec<usize> = common.into_iter().filter(|&mode| all.iter().all(|network| has(network, mode))).collect();
+    let first = all.first().map_or(&[][..], |network| network.errors.as_slice());
+    let common: Vec<usize> =
+        first.iter().map(|(mode, _)| *mode).filter(|&mode| all.iter().all(|network| has(network, mode))).collect();
     let numbers: Vec<f64> = common.iter().map(|mode| (mode + 1) as f64).collect();
     let mut panels = Vec::new();
     for (place, title) in ["Var x, measured over predicted", "E v², measured over predicted"].into_iter().enumerate() {
